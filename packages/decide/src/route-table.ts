@@ -53,8 +53,22 @@ export interface ForwardDecision {
 
 export type RouteDecision =
   | ForwardDecision
-  | { readonly kind: 'redirect'; readonly routeName: string; readonly virtualHost: string; readonly status: number; readonly location: string; readonly responseHeaders: readonly HeaderEdit[] }
-  | { readonly kind: 'direct'; readonly routeName: string; readonly virtualHost: string; readonly status: number; readonly body: string; readonly responseHeaders: readonly HeaderEdit[] }
+  | {
+      readonly kind: 'redirect';
+      readonly routeName: string;
+      readonly virtualHost: string;
+      readonly status: number;
+      readonly location: string;
+      readonly responseHeaders: readonly HeaderEdit[];
+    }
+  | {
+      readonly kind: 'direct';
+      readonly routeName: string;
+      readonly virtualHost: string;
+      readonly status: number;
+      readonly body: string;
+      readonly responseHeaders: readonly HeaderEdit[];
+    }
   /** No virtual host or no route matched: 404, flag NR. */
   | { readonly kind: 'none' };
 

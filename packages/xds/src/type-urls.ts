@@ -13,3 +13,7 @@ export type TypeUrl = (typeof PUSH_ORDER)[number];
 export function isWildcard(typeUrl: TypeUrl): boolean {
   return typeUrl === CLUSTER || typeUrl === LISTENER;
 }
+
+export function isServed(typeUrl: string): typeUrl is TypeUrl {
+  return (PUSH_ORDER as readonly string[]).includes(typeUrl);
+}

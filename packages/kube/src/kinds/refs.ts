@@ -16,7 +16,13 @@ export const Node = ref('', 'v1', 'Node', 'nodes', false);
 export const Deployment = ref('apps', 'v1', 'Deployment', 'deployments');
 export const ReplicaSet = ref('apps', 'v1', 'ReplicaSet', 'replicasets');
 export const EndpointSlice = ref('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices');
-export const CustomResourceDefinition = ref('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition', 'customresourcedefinitions', false);
+export const CustomResourceDefinition = ref(
+  'apiextensions.k8s.io',
+  'v1',
+  'CustomResourceDefinition',
+  'customresourcedefinitions',
+  false,
+);
 export const Gateway = ref('networking.istio.io', 'v1', 'Gateway', 'gateways');
 export const VirtualService = ref('networking.istio.io', 'v1', 'VirtualService', 'virtualservices');
 export const DestinationRule = ref('networking.istio.io', 'v1', 'DestinationRule', 'destinationrules');

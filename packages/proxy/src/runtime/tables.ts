@@ -1,7 +1,7 @@
 // What the data path reads: compiled from xDS once, immutable, swapped in one step (see runtime.ts).
 import type { RouteTable } from '@varka/decide/route-table.ts';
 import type { AccessLogger } from '../observe/access-log.ts';
-import type { HttpStats } from '../observe/stats.ts';
+import type { HttpStats, TcpStats } from '../observe/stats.ts';
 
 /** A route table that a later RDS answer may replace; the connection manager reads `table` anew for each request. */
 export interface RouteSource {
@@ -28,6 +28,12 @@ export interface HttpConnectionManagerConfig {
   /** Most bytes of a request head (Envoy: max_request_headers_kb, default 60); more is 431. */
   readonly maxRequestHeaderBytes: number;
   readonly maxRequestHeaders: number;
+  /** Time for a request's head to come in whole (Envoy: request_headers_timeout); absent or 0 is one minute. */
+  readonly requestHeadersTimeoutMs?: number;
+  /** Resolve dot segments before routing (Envoy: normalize_path). */
+  readonly normalizePath?: boolean;
+  /** Serve HTTP/1.0 (Envoy: http_protocol_options.accept_http_10) instead of answering 426. */
+  readonly acceptHttp10?: boolean;
   /** Most bytes of a body kept for a retry. */
   readonly perConnectionBufferLimit: number;
   readonly stats: HttpStats;
@@ -40,6 +46,7 @@ export interface TcpProxyConfig {
   readonly clusters: readonly { readonly name: string; readonly weight: number }[];
   readonly idleTimeoutMs: number;
   readonly accessLogs: readonly AccessLogger[];
+  readonly stats: TcpStats;
 }
 
 export type NetworkFilter =
@@ -49,12 +56,18 @@ export type NetworkFilter =
 /** listener.v3.FilterChainMatch, as far as it is carried out. Empty means any. */
 export interface FilterChainMatch {
   readonly destinationPort: number | undefined;
+  /** Destination address ranges, `[address, prefix length]`. */
+  readonly destinationRanges: readonly (readonly [string, number])[];
+  /** Exact names, or `*.suffix`. */
+  readonly serverNames: readonly string[];
   readonly transportProtocol: string;
   readonly applicationProtocols: readonly string[];
 }
 
 export interface FilterChain {
   readonly name: string;
+  /** The proto's bytes: a chain with equal bytes is unchanged and keeps its connections. */
+  readonly fingerprint: Buffer;
   readonly match: FilterChainMatch;
   readonly filter: NetworkFilter;
 }
@@ -70,7 +83,13 @@ export interface ListenerTable {
   readonly originalDst: boolean;
   readonly inspectHttp: boolean;
   readonly inspectTls: boolean;
+  /** Destination ports for which the HTTP inspector is switched off (Envoy: filter_disabled). */
+  readonly httpInspectionDisabled?: (port: number) => boolean;
+  readonly tlsInspectionDisabled?: (port: number) => boolean;
+  /** 0 waits for ever. */
   readonly inspectTimeoutMs: number;
+  /** After the timeout, go on as a connection that nothing is known of; else close it. */
+  readonly continueOnInspectTimeout?: boolean;
   /** INBOUND, OUTBOUND or UNSPECIFIED (Envoy: traffic_direction). */
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
   readonly chains: readonly FilterChain[];

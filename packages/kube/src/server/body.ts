@@ -1,0 +1,107 @@
+// Reads a request's body, within limits, and makes an object of it.
+import type { IncomingMessage } from 'node:http';
+import { LineCounter, parseDocument } from 'yaml';
+import { StatusError } from '../status-error.ts';
+import { parseMediaType } from './media-type.ts';
+import { decodeProtobuf, PROTOBUF } from './protobuf.ts';
+
+/** Kubernetes' limit for a request body. */
+export const BODY_LIMIT = 3 * 1024 * 1024;
+
+/** Nothing real is nested deeper; what is would overflow the stack of whoever walks it. */
+const DEPTH_LIMIT = 200;
+
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const declared = Number(request.headers['content-length'] ?? 0);
+  if (declared > BODY_LIMIT) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > BODY_LIMIT) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(): StatusError {
+  return StatusError.tooLarge(`Request entity too large: limit is ${BODY_LIMIT}`);
+}
+
+/** Undefined for an empty body. */
+export function decodeBody(bytes: Buffer, contentType: string | undefined): unknown {
+  if (bytes.length === 0) return undefined;
+  const { type } = parseMediaType(contentType ?? 'application/json');
+  switch (type) {
+    case '':
+    case 'application/json':
+    case 'application/json-patch+json':
+    case 'application/merge-patch+json':
+    case 'application/strategic-merge-patch+json':
+      return shallowEnough(parseJson(bytes));
+    case 'application/yaml':
+      return shallowEnough(parseYaml(bytes));
+    case PROTOBUF:
+      return decodeProtobuf(bytes);
+    default:
+      throw StatusError.unsupportedMediaType(
+        `the body of the request was in an unknown format (${type}) - accepted media types include: application/json, application/yaml`,
+      );
+  }
+}
+
+function parseJson(bytes: Buffer): unknown {
+  const text = utf8(bytes);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw StatusError.badRequest(`the request body is not valid JSON: ${detail}${placeOf(text, detail)}`);
+  }
+}
+
+/** `, line 3 column 7`, from the position V8 names. */
+function placeOf(text: string, detail: string): string {
+  const position = /at position (\d+)/.exec(detail)?.[1];
+  if (position === undefined || /line \d+/.test(detail)) return '';
+  const before = text.slice(0, Number(position)).split('\n');
+  return `, line ${before.length} column ${(before.at(-1)?.length ?? 0) + 1}`;
+}
+
+function parseYaml(bytes: Buffer): unknown {
+  const lines = new LineCounter();
+  // Aliases may multiply a small text a thousandfold; the parser refuses beyond this.
+  const document = parseDocument(utf8(bytes), { lineCounter: lines, prettyErrors: false });
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const { line, col } = lines.linePos(problem.pos[0]);
+    throw StatusError.badRequest(`the request body is not valid YAML: ${problem.message}, line ${line} column ${col}`);
+  }
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw StatusError.badRequest(
+      `the request body is not valid YAML: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+function utf8(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw StatusError.badRequest(
+      `the request body is not UTF-8: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+function shallowEnough(value: unknown): unknown {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEPTH_LIMIT)
+      throw StatusError.badRequest(`the request body is nested more than ${DEPTH_LIMIT} levels deep`);
+    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []));
+  }
+  return value;
+}

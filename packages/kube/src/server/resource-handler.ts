@@ -1,0 +1,229 @@
+// One request for objects of one kind: the verb, the subresource, and who does it.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { conform } from '../kinds/conform.ts';
+import type { KubeObject } from '../object.ts';
+import { StatusError } from '../status-error.ts';
+import { decodeBody, readBody } from './body.ts';
+import type { ServerContext, Target } from './context.ts';
+import { Deleter, deleteOptionsOf } from './deleter.ts';
+import { parseMediaType, type Wanted, wanted } from './media-type.ts';
+import { schemaOf } from './object-check.ts';
+import { applyPatchTo, type PatchType } from './patch.ts';
+import { bind, logs } from './pod-subresources.ts';
+import { Reader } from './reader.ts';
+import { sendObject } from './reply.ts';
+import { scaleOf, scaleSchema, withScale } from './scale.ts';
+import { watch } from './watch.ts';
+import { optionsOf, Writer } from './writer.ts';
+
+interface Call {
+  readonly target: Target;
+  readonly query: URLSearchParams;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly form: Wanted;
+  readonly warnings: string[];
+}
+
+type NamedTarget = Target & { readonly name: string };
+
+const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+};
+
+export class ResourceHandler {
+  readonly #context: ServerContext;
+  readonly #reader: Reader;
+  readonly #writer: Writer;
+  readonly #deleter: Deleter;
+
+  constructor(context: ServerContext) {
+    this.#context = context;
+    this.#reader = new Reader(context);
+    this.#writer = new Writer(context);
+    this.#deleter = new Deleter(context);
+  }
+
+  async handle(
+    target: Target,
+    query: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const call: Call = { target, query, request, response, form: wanted(request.headers.accept), warnings: [] };
+    if (target.name === undefined) return this.#collection(call);
+    const named = { ...target, name: target.name };
+    if (target.subresource !== undefined) return this.#subresource(call, named, target.subresource);
+    return this.#object(call, named);
+  }
+
+  async #collection(call: Call): Promise<void> {
+    const { target, query, request, response, form } = call;
+    switch (request.method) {
+      case 'GET':
+        if (isWatch(query)) return watch(this.#context, target, query, form, response);
+        return this.#send(call, 200, this.#reader.shapeList(target, this.#reader.list(target, query), form, query));
+      case 'POST': {
+        if (target.row.namespaced && target.namespace === undefined) {
+          throw StatusError.badRequest(
+            `an object of kind ${target.row.kind} is created in a namespace: post to /namespaces/NAME/${target.row.plural}`,
+          );
+        }
+        const created = await this.#writer.create(target, await this.#body(call), optionsOf(query, call.warnings));
+        return this.#send(call, 201, this.#reader.shapeOne(target, created, form, query));
+      }
+      case 'DELETE': {
+        const options = deleteOptionsOf(await this.#body(call), query);
+        const list = this.#reader.list(target, query);
+        for (const { metadata } of list.items) {
+          const one = {
+            ...target,
+            name: metadata?.name ?? '',
+            ...(metadata?.namespace === undefined ? {} : { namespace: metadata.namespace }),
+          };
+          await this.#deleter.delete(one, options, call.warnings).catch(unlessGone);
+        }
+        return this.#send(call, 200, list);
+      }
+      default:
+        throw notAllowed(request.method);
+    }
+  }
+
+  async #object(call: Call, target: NamedTarget): Promise<void> {
+    const { query, request, response, form } = call;
+    switch (request.method) {
+      case 'GET':
+        if (isWatch(query)) return watch(this.#context, target, query, form, response);
+        return this.#send(call, 200, this.#reader.shapeOne(target, this.#reader.get(target), form, query));
+      case 'PUT': {
+        const body = await this.#body(call);
+        return this.#sendOne(call, await this.#writer.update(target, () => body, optionsOf(query, call.warnings)));
+      }
+      case 'PATCH':
+        return this.#sendOne(call, await this.#patch(call, target));
+      case 'DELETE': {
+        const options = deleteOptionsOf(await this.#body(call), query);
+        const deletion = await this.#deleter.delete(target, options, call.warnings);
+        return this.#send(call, 200, deletion.gone ? deletion.status : deletion.object);
+      }
+      default:
+        throw notAllowed(request.method);
+    }
+  }
+
+  async #subresource(call: Call, target: NamedTarget, subresource: string): Promise<void> {
+    const { query, request, response } = call;
+    const { status, scale, log, binding, finalize } = target.row.subresources ?? {};
+    const offered = { status, log, binding, finalize, scale: scale !== undefined };
+    if (!(Object.hasOwn(offered, subresource) && offered[subresource as keyof typeof offered] === true)) {
+      throw StatusError.of(404, 'NotFound', 'the server could not find the requested resource');
+    }
+    switch (`${request.method} ${subresource}`) {
+      case 'GET log':
+        return logs(this.#context, target, query, response);
+      case 'POST binding':
+        return this.#send(
+          call,
+          201,
+          await bind(this.#context, target, await this.#body(call), optionsOf(query, []).dryRun),
+        );
+      case 'GET scale':
+        return this.#send(call, 200, this.#scale(target, this.#reader.get(target)));
+      case 'PUT scale':
+      case 'PATCH scale':
+        return this.#changeScale(call, target);
+      case 'GET status':
+        return this.#sendOne(call, this.#reader.get(target));
+      case 'PUT status':
+      case 'PUT finalize': {
+        const body = await this.#body(call);
+        return this.#sendOne(call, await this.#writer.update(target, () => body, optionsOf(query, call.warnings)));
+      }
+      case 'PATCH status':
+      case 'PATCH finalize':
+        return this.#sendOne(call, await this.#patch(call, target));
+      default:
+        throw notAllowed(request.method);
+    }
+  }
+
+  async #patch(call: Call, target: NamedTarget): Promise<KubeObject> {
+    const type = patchTypeOf(call.request, target.row.decoding === 'native');
+    const patch = await this.#body(call);
+    const schema = schemaOf(target.row, target.version);
+    return this.#writer.update(
+      target,
+      (current) => applyPatchTo(current as Record<string, unknown>, patch, type, schema),
+      optionsOf(call.query, call.warnings),
+    );
+  }
+
+  #scale({ row }: Target, object: KubeObject): KubeObject {
+    const paths = row.subresources?.scale;
+    if (paths === undefined) throw StatusError.of(404, 'NotFound', 'the server could not find the requested resource');
+    return scaleOf(object, paths);
+  }
+
+  /** A changed Scale is a change of the object's replicas, under all the rules of its kind. */
+  async #changeScale(call: Call, { subresource: _, ...target }: NamedTarget): Promise<void> {
+    const paths = target.row.subresources?.scale;
+    if (paths === undefined) throw StatusError.of(404, 'NotFound', 'the server could not find the requested resource');
+    const type = call.request.method === 'PATCH' ? patchTypeOf(call.request, true) : undefined;
+    const body = await this.#body(call);
+    const changed = await this.#writer.update(
+      target,
+      (current) => {
+        const before = scaleOf(current, paths);
+        const scale =
+          type === undefined ? body : applyPatchTo(before as Record<string, unknown>, body, type, scaleSchema);
+        return withScale(target.row, current, conform(scaleSchema, scale).value, paths);
+      },
+      optionsOf(call.query, call.warnings),
+    );
+    return this.#send(call, 200, scaleOf(changed, paths));
+  }
+
+  async #body(call: Call): Promise<unknown> {
+    return decodeBody(await readBody(call.request), call.request.headers['content-type']);
+  }
+
+  #sendOne(call: Call, object: KubeObject): void {
+    this.#send(call, 200, this.#reader.shapeOne(call.target, object, call.form, call.query));
+  }
+
+  #send({ response, form, warnings }: Call, code: number, object: unknown): void {
+    sendObject(response, code, object, form, warnings);
+  }
+}
+
+function isWatch(query: URLSearchParams): boolean {
+  const text = query.get('watch');
+  return text === 'true' || text === '1' || text === '';
+}
+
+function patchTypeOf(request: IncomingMessage, strategic: boolean): PatchType {
+  const { type } = parseMediaType(request.headers['content-type'] ?? '');
+  if (type === 'application/apply-patch+yaml' || type === 'application/apply-patch+cbor') {
+    throw StatusError.unsupportedMediaType(
+      'server-side apply is not supported here: use client-side apply (kubectl apply without --server-side)',
+    );
+  }
+  const found = PATCH_TYPES[type];
+  if (found !== undefined && (found !== 'strategic' || strategic)) return found;
+  const accepted = Object.keys(PATCH_TYPES).filter((one) => strategic || PATCH_TYPES[one] !== 'strategic');
+  throw StatusError.unsupportedMediaType(
+    `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+  );
+}
+
+function notAllowed(method: string | undefined): StatusError {
+  return StatusError.methodNotAllowed(`the server does not allow the method ${method} on the requested resource`);
+}
+
+/** In a collection, what somebody else has deleted meanwhile is as good as deleted. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof StatusError && error.code === 404)) throw error;
+}

@@ -1,0 +1,111 @@
+// From a request's path to what answers it.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { StatusError } from '../status-error.ts';
+import type { Authenticator } from './authenticator.ts';
+import type { ServerContext } from './context.ts';
+import { aggregated, apiGroup, apiGroupList, apiResourceList, apiVersions } from './discovery.ts';
+import { type Wanted, wanted } from './media-type.ts';
+import { OpenApi } from './openapi.ts';
+import { parseResourcePath } from './path.ts';
+import { sendFailure, sendJsonText, sendObject, sendText } from './reply.ts';
+import { ResourceHandler } from './resource-handler.ts';
+import { VERSION } from './version.ts';
+
+const HEALTH = new Set(['/healthz', '/livez', '/readyz']);
+
+export class Router {
+  readonly #context: ServerContext;
+  readonly #authenticator: Authenticator;
+  readonly #resources: ResourceHandler;
+  readonly #openApi: OpenApi;
+
+  constructor(context: ServerContext, authenticator: Authenticator) {
+    this.#context = context;
+    this.#authenticator = authenticator;
+    this.#resources = new ResourceHandler(context);
+    this.#openApi = new OpenApi(context.registry);
+  }
+
+  /** Answers the request, whatever happens. */
+  async route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const started = performance.now();
+    const about = { method: request.method, path: request.url };
+    response.on('finish', () => {
+      this.#context.log.debug('request', {
+        ...about,
+        code: response.statusCode,
+        ms: Math.round(performance.now() - started),
+      });
+    });
+    try {
+      await this.#dispatch(request, response);
+    } catch (error) {
+      sendFailure(response, error, this.#context.log, about);
+    }
+  }
+
+  async #dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'https://api');
+    const path = url.pathname;
+    if (HEALTH.has(path)) return sendText(response, 200, 'ok');
+    if (path === '/version') return sendObject(response, 200, VERSION, { encoding: 'json' });
+    if (this.#authenticator.userOf(request) === undefined) throw StatusError.unauthorized();
+    if (path.startsWith('/openapi/v3')) return this.#sendOpenApi(path, response);
+    const target = this.#target(path);
+    if (target !== undefined) return this.#resources.handle(target, url.searchParams, request, response);
+    const form = wanted(request.headers.accept);
+    const document = this.#discovery(path.replace(/\/$/, ''), form);
+    if (document === undefined)
+      throw StatusError.of(404, 'NotFound', 'the server could not find the requested resource');
+    if (request.method !== 'GET')
+      throw StatusError.methodNotAllowed(
+        `the server does not allow the method ${request.method} on the requested resource`,
+      );
+    const isAggregated = form.as === 'APIGroupDiscoveryList' && (path === '/api' || path === '/apis');
+    sendObject(response, 200, document, isAggregated ? form : { encoding: form.encoding });
+  }
+
+  #target(path: string) {
+    const parsed = decoded(path);
+    if (parsed === undefined) return undefined;
+    const { group, version, plural, ...where } = parsed;
+    const row = this.#context.registry.find(group, version, plural);
+    return row === undefined ? undefined : { row, version, ...where };
+  }
+
+  #discovery(path: string, form: Wanted): object | undefined {
+    const { registry } = this.#context;
+    const segments = path.split('/').slice(1);
+    if (segments[0] !== 'api' && segments[0] !== 'apis')
+      return path === ''
+        ? { paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v3', '/readyz', '/version'] }
+        : undefined;
+    const core = segments[0] === 'api';
+    if (segments.length === 1) {
+      if (form.as === 'APIGroupDiscoveryList') return aggregated(registry, core, form.version ?? 'v2');
+      return core ? apiVersions() : apiGroupList(registry);
+    }
+    if (core) return segments.length === 2 ? apiResourceList(registry, '', segments[1] ?? '') : undefined;
+    if (segments.length === 2) return apiGroup(registry, segments[1] ?? '');
+    return segments.length === 3 ? apiResourceList(registry, segments[1] ?? '', segments[2] ?? '') : undefined;
+  }
+
+  #sendOpenApi(path: string, response: ServerResponse): void {
+    if (path === '/openapi/v3' || path === '/openapi/v3/') {
+      sendObject(response, 200, this.#openApi.index(), { encoding: 'json' });
+      return;
+    }
+    const text = this.#openApi.document(path.slice('/openapi/v3/'.length));
+    if (text === undefined) throw StatusError.of(404, 'NotFound', 'the server could not find the requested resource');
+    sendJsonText(response, text);
+  }
+}
+
+function decoded(path: string) {
+  try {
+    return parseResourcePath(path);
+  } catch (error) {
+    if (error instanceof URIError) throw StatusError.badRequest(`the path ${path} is not properly percent-encoded`);
+    throw error;
+  }
+}

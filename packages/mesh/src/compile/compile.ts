@@ -1,0 +1,59 @@
+// Everything one proxy gets, from one snapshot. Pure: equal input gives equal output, and what proxies have in common is
+// computed once a snapshot and shared, so that it is also encoded once.
+import type { Cluster } from '@varka/xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import type { ClusterLoadAssignment } from '@varka/xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import type { Listener } from '@varka/xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import type { RouteConfiguration } from '@varka/xds/gen/envoy/config/route/v3/route_pb.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { inboundClusters, outboundClusters } from './clusters.ts';
+import { outboundEndpoints } from './endpoints.ts';
+import { gatewayListeners } from './gateway-listeners.ts';
+import { gatewayRouteConfigurations } from './gateway-routes.ts';
+import { inboundListener } from './inbound-listeners.ts';
+import { outboundListeners } from './outbound-listeners.ts';
+import type { MeshProxy } from './proxy.ts';
+import { sidecarRoutes } from './sidecar-routes.ts';
+
+export interface CompiledProxy {
+  readonly clusters: readonly Cluster[];
+  readonly endpoints: readonly ClusterLoadAssignment[];
+  readonly listeners: readonly Listener[];
+  readonly routes: readonly RouteConfiguration[];
+}
+
+export function compile(snapshot: Snapshot, proxy: MeshProxy): CompiledProxy {
+  const { workload } = proxy;
+  const { namespace, labels } = workload;
+  const view = { namespace, http2: proxy.http2 };
+  const shared = sharedBy(snapshot);
+  const endpoints = shared(['endpoints', view], () => outboundEndpoints(snapshot, view));
+  if (proxy.type === 'router')
+    return {
+      clusters: shared(['gateway clusters', view], () => outboundClusters(snapshot, { ...view, marked: false })),
+      endpoints,
+      listeners: gatewayListeners(snapshot, workload),
+      routes: gatewayRouteConfigurations(snapshot, workload),
+    };
+  const outbound = shared(['clusters', view], () => outboundClusters(snapshot, { ...view, marked: true }));
+  const listeners = shared(['listeners', view], () => outboundListeners(snapshot, view));
+  return {
+    clusters: [...outbound, ...inboundClusters(snapshot, proxy)],
+    endpoints,
+    listeners: [...listeners, inboundListener(snapshot, proxy)],
+    // Rules may ask for the caller's labels (HTTPMatchRequest.sourceLabels), so these are part of the key.
+    routes: shared(['routes', view, labels], () => sidecarRoutes(snapshot, { ...view, labels })),
+  };
+}
+
+const memos = new WeakMap<Snapshot, Map<string, unknown>>();
+
+/** The key is all that `compute` may read besides the snapshot. */
+function sharedBy(snapshot: Snapshot): <T>(key: unknown[], compute: () => T) => T {
+  const memo = memos.get(snapshot) ?? new Map<string, unknown>();
+  memos.set(snapshot, memo);
+  return <T>(key: unknown[], compute: () => T): T => {
+    const text = JSON.stringify(key);
+    if (!memo.has(text)) memo.set(text, compute());
+    return memo.get(text) as T;
+  };
+}

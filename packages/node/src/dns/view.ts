@@ -1,0 +1,64 @@
+// What the cluster's DNS knows, read from the informers at the moment of the question.
+import type { Informer } from '@varka/kube/client/informer.ts';
+import type { EndpointSlice, Service } from '@varka/kube/client/typed-objects.ts';
+import type { DnsEndpoint, DnsPort, DnsService, DnsView } from './answer.ts';
+
+const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+
+export interface DnsViewOptions {
+  readonly services: Informer<Service>;
+  readonly endpointSlices: Informer<EndpointSlice>;
+  /** kubernetes.default is answered with this even while no such Service is stored: pods need it to reach the API. */
+  readonly apiAddress: string;
+}
+
+export function createDnsView({ services, endpointSlices, apiAddress }: DnsViewOptions): DnsView {
+  const endpointsOf = (namespace: string, name: string, withUnready: boolean): DnsEndpoint[] =>
+    endpointSlices
+      .list(namespace)
+      .filter((slice) => slice.metadata?.labels?.[SERVICE_NAME_LABEL] === name && slice.addressType === 'IPv4')
+      .flatMap((slice) => readSlice(slice, withUnready));
+  return {
+    service(namespace, name) {
+      const service = services.get(namespace, name);
+      if (service !== undefined) {
+        const withUnready = service.spec?.publishNotReadyAddresses === true;
+        return readService(service, () => endpointsOf(namespace, name, withUnready));
+      }
+      if (namespace !== 'default' || name !== 'kubernetes') return undefined;
+      return { kind: 'cluster-ip', ips: [apiAddress], ports: [{ name: 'https', protocol: 'TCP', port: 443 }] };
+    },
+    hasServices: (namespace) => namespace === 'default' || services.list(namespace).length > 0,
+    reverse(ip) {
+      for (const { metadata, spec } of services.list()) {
+        const { namespace = '', name = '' } = metadata ?? {};
+        if (spec?.clusterIP === ip) return { namespace, name };
+        if (spec?.clusterIP !== 'None') continue;
+        const endpoint = endpointsOf(namespace, name, true).find((candidate) => candidate.ip === ip);
+        if (endpoint !== undefined) return { namespace, name, host: endpoint.hostname ?? ip.replaceAll('.', '-') };
+      }
+      return undefined;
+    },
+  };
+}
+
+function readService({ spec }: Service, endpoints: () => DnsEndpoint[]): DnsService | undefined {
+  if (spec?.type === 'ExternalName') {
+    return spec.externalName === undefined ? undefined : { kind: 'external-name', target: spec.externalName };
+  }
+  if (spec?.clusterIP === 'None') return { kind: 'headless', endpoints: endpoints() };
+  const ips = (spec?.clusterIPs ?? [spec?.clusterIP ?? '']).filter((ip) => ip.includes('.'));
+  const ports = (spec?.ports ?? []).map(({ name = '', protocol = 'TCP', port }): DnsPort => ({ name, protocol, port }));
+  return { kind: 'cluster-ip', ips, ports };
+}
+
+function readSlice({ endpoints, ports }: EndpointSlice, withUnready: boolean): DnsEndpoint[] {
+  const shared = (ports ?? []).flatMap(({ name = '', protocol = 'TCP', port }) =>
+    port === undefined ? [] : [{ name, protocol, port }],
+  );
+  return endpoints
+    .filter(({ conditions }) => withUnready || conditions?.ready !== false)
+    .flatMap(({ addresses, hostname }) =>
+      addresses.map((ip) => ({ ip, ports: shared, ...(hostname === undefined ? {} : { hostname }) })),
+    );
+}

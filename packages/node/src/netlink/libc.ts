@@ -1,0 +1,145 @@
+// The handful of libc calls that Node has no words for: namespaces, mounts, raw sockets.
+import { getSystemErrorName } from 'node:util';
+import koffi from 'koffi';
+
+// The C library Node itself is linked to, glibc or musl: nothing is looked up by file name.
+const libc = koffi.load(null);
+
+const raw = {
+  unshare: libc.func('int unshare(int flags)'),
+  setns: libc.func('int setns(int fd, int type)'),
+  mount: libc.func(
+    'int mount(const char *source, const char *target, const char *type, ulong flags, const char *data)',
+  ),
+  sethostname: libc.func('int sethostname(const char *name, size_t length)'),
+  fchdir: libc.func('int fchdir(int fd)'),
+  socket: libc.func('int socket(int domain, int type, int protocol)'),
+  bind: libc.func('int bind(int fd, const void *address, uint length)'),
+  listen: libc.func('int listen(int fd, int backlog)'),
+  sendto: libc.func(
+    'long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint addressLength)',
+  ),
+  recv: libc.func('long recv(int fd, void *data, size_t length, int flags)'),
+  setsockopt: libc.func('int setsockopt(int fd, int level, int name, const void *value, uint length)'),
+  pipe2: libc.func('int pipe2(void *fds, int flags)'),
+  fcntl: libc.func('int fcntl(int fd, int command, long argument)'),
+  waitpid: libc.func('int waitpid(int pid, void *status, int options)'),
+};
+
+export const CLONE_FS = 0x00000200;
+export const CLONE_NEWNS = 0x00020000;
+export const CLONE_NEWUTS = 0x04000000;
+export const CLONE_NEWNET = 0x40000000;
+export const MS_BIND = 4096;
+export const MS_REC = 16384;
+export const MS_PRIVATE = 1 << 18;
+export const AF_INET = 2;
+export const AF_NETLINK = 16;
+export const SOCK_STREAM = 1;
+export const SOCK_RAW = 3;
+export const MSG_DONTWAIT = 0x40;
+const SOCK_CLOEXEC = 0o2000000;
+const O_CLOEXEC = 0o2000000;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+const WNOHANG = 1;
+
+/** A system call the kernel refused: `code` is errno's name, `doing` what it was wanted for. */
+export class KernelError extends Error {
+  override readonly name = 'KernelError';
+  readonly code: string;
+  readonly doing: string;
+
+  constructor(doing: string, errno: number) {
+    const code = getSystemErrorName(-errno);
+    super(`${doing}: ${code}`);
+    this.code = code;
+    this.doing = doing;
+  }
+}
+
+function check(result: number, doing: string): number {
+  if (result < 0) throw new KernelError(doing, koffi.errno());
+  return result;
+}
+
+export function unshare(flags: number, doing: string): void {
+  check(raw.unshare(flags), doing);
+}
+
+export function setns(fd: number, type: number, doing: string): void {
+  check(raw.setns(fd, type), doing);
+}
+
+export function mount(source: string, target: string, type: string | null, flags: number, doing: string): void {
+  check(raw.mount(source, target, type, flags, null), doing);
+}
+
+export function sethostname(name: string): void {
+  check(raw.sethostname(name, Buffer.byteLength(name)), `set the host name to ${name}`);
+}
+
+export function fchdir(fd: number): void {
+  check(raw.fchdir(fd), 'go back to the working directory');
+}
+
+/** Every descriptor made here is close-on-exec: a container must not inherit the supervisor's sockets. */
+export function socket(domain: number, type: number, protocol: number, doing: string): number {
+  return check(raw.socket(domain, type | SOCK_CLOEXEC, protocol), doing);
+}
+
+export function bind(fd: number, address: Buffer, doing: string): void {
+  check(raw.bind(fd, address, address.length), doing);
+}
+
+export function listen(fd: number, backlog: number, doing: string): void {
+  check(raw.listen(fd, backlog), doing);
+}
+
+export function send(fd: number, data: Buffer, doing: string): void {
+  check(Number(raw.sendto(fd, data, data.length, 0, null, 0)), doing);
+}
+
+/** What has already arrived; nothing is waited for. */
+export function receive(fd: number, into: Buffer, doing: string): number {
+  return check(Number(raw.recv(fd, into, into.length, MSG_DONTWAIT)), doing);
+}
+
+export function setSocketOption(fd: number, level: number, name: number, value: number, doing: string): void {
+  const buffer = Buffer.alloc(4);
+  buffer.writeInt32LE(value);
+  check(raw.setsockopt(fd, level, name, buffer, buffer.length), doing);
+}
+
+/** A FIFO, as a container's output is: unlike Node's socket pairs it can be opened again as /dev/stdout. */
+export function pipe(): { read: number; write: number } {
+  const fds = Buffer.alloc(8);
+  check(raw.pipe2(fds, O_CLOEXEC), 'make a pipe for a container’s output');
+  return { read: fds.readInt32LE(0), write: fds.readInt32LE(4) };
+}
+
+export function setCloseOnExec(fd: number): void {
+  check(raw.fcntl(fd, F_SETFD, FD_CLOEXEC), `keep descriptor ${fd} from containers`);
+}
+
+/** Takes a dead child off the kernel's list; false when it is not (or no longer) a dead child of ours. */
+export function reap(pid: number): boolean {
+  return raw.waitpid(pid, null, WNOHANG) === pid;
+}
+
+/** struct sockaddr_in. */
+export function socketAddress(address: string, port: number): Buffer {
+  const buffer = Buffer.alloc(16);
+  buffer.writeUInt16LE(AF_INET, 0);
+  buffer.writeUInt16BE(port, 2);
+  ipv4Bytes(address).copy(buffer, 4);
+  return buffer;
+}
+
+export function ipv4Bytes(address: string): Buffer {
+  const parts = address.split('.').map(Number);
+  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255)) {
+    throw new TypeError(`not an IPv4 address: ${address}`);
+  }
+  return Buffer.from(parts);
+}

@@ -1,0 +1,151 @@
+// rtnetlink: links, addresses and routes of the network namespace the process is in.
+import { AF_INET, ipv4Bytes } from './libc.ts';
+import {
+  attribute,
+  type NetlinkRequest,
+  NetlinkSocket,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REQUEST,
+  nested,
+  text,
+  u32,
+} from './netlink.ts';
+
+const NETLINK_ROUTE = 0;
+const RTM_NEWLINK = 16;
+const RTM_GETLINK = 18;
+const RTM_NEWADDR = 20;
+const RTM_NEWROUTE = 24;
+const IFLA_ADDRESS = 1;
+const IFLA_IFNAME = 3;
+const IFLA_MASTER = 10;
+const IFLA_LINKINFO = 18;
+const IFLA_NET_NS_FD = 28;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const VETH_INFO_PEER = 1;
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const RTA_GATEWAY = 5;
+const IFF_UP = 1;
+const RT_TABLE_MAIN = 254;
+const RTPROT_STATIC = 4;
+const RTN_UNICAST = 1;
+const REQUEST = NLM_F_REQUEST | NLM_F_ACK;
+const CREATE = REQUEST | NLM_F_CREATE | NLM_F_EXCL;
+
+/** The loopback interface has index 1 in every network namespace. */
+export const LOOPBACK_INDEX = 1;
+
+/** struct ifinfomsg. */
+function linkHeader(index = 0, up = false): Buffer {
+  const buffer = Buffer.alloc(16);
+  buffer.writeInt32LE(index, 4);
+  if (up) {
+    buffer.writeUInt32LE(IFF_UP, 8);
+    buffer.writeUInt32LE(IFF_UP, 12);
+  }
+  return buffer;
+}
+
+export function linkUp(name: string): NetlinkRequest {
+  return {
+    type: RTM_NEWLINK,
+    flags: REQUEST,
+    body: Buffer.concat([linkHeader(0, true), text(IFLA_IFNAME, name)]),
+    doing: `bring up the interface ${name}`,
+  };
+}
+
+/** With a hardware address of its own: otherwise it takes its lowest port's, and changes it as pods come and go. */
+export function createBridge(name: string, hardwareAddress: Buffer): NetlinkRequest {
+  const info = nested(IFLA_LINKINFO, [text(IFLA_INFO_KIND, 'bridge')]);
+  return {
+    type: RTM_NEWLINK,
+    flags: CREATE,
+    body: Buffer.concat([linkHeader(0, true), text(IFLA_IFNAME, name), attribute(IFLA_ADDRESS, hardwareAddress), info]),
+    doing: `create the bridge ${name}`,
+  };
+}
+
+/** A veth pair: `name` here and up, `peerName` in the namespace of `peerNetnsFd` and down (the kernel wants it so). */
+export function createVethPair(name: string, peerName: string, peerNetnsFd: number): NetlinkRequest {
+  const peer = Buffer.concat([linkHeader(), text(IFLA_IFNAME, peerName), u32(IFLA_NET_NS_FD, peerNetnsFd)]);
+  const info = nested(IFLA_LINKINFO, [
+    text(IFLA_INFO_KIND, 'veth'),
+    nested(IFLA_INFO_DATA, [attribute(VETH_INFO_PEER, peer)]),
+  ]);
+  return {
+    type: RTM_NEWLINK,
+    flags: CREATE,
+    body: Buffer.concat([linkHeader(0, true), text(IFLA_IFNAME, name), info]),
+    doing: `create the veth pair ${name}/${peerName}`,
+  };
+}
+
+export function enslave(name: string, bridgeIndex: number): NetlinkRequest {
+  return {
+    type: RTM_NEWLINK,
+    flags: REQUEST,
+    body: Buffer.concat([linkHeader(0, true), text(IFLA_IFNAME, name), u32(IFLA_MASTER, bridgeIndex)]),
+    doing: `put the interface ${name} on the bridge`,
+  };
+}
+
+/** struct ifaddrmsg. */
+export function addAddress(linkIndex: number, address: string, prefixLength: number): NetlinkRequest {
+  const header = Buffer.alloc(8);
+  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(prefixLength, 1);
+  header.writeUInt32LE(linkIndex, 4);
+  const bytes = ipv4Bytes(address);
+  return {
+    type: RTM_NEWADDR,
+    flags: CREATE,
+    body: Buffer.concat([header, attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, bytes)]),
+    doing: `add the address ${address}/${prefixLength}`,
+  };
+}
+
+/** struct rtmsg. */
+export function defaultRoute(gateway: string): NetlinkRequest {
+  const header = Buffer.alloc(12);
+  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(RT_TABLE_MAIN, 4);
+  header.writeUInt8(RTPROT_STATIC, 5);
+  header.writeUInt8(RTN_UNICAST, 7);
+  return {
+    type: RTM_NEWROUTE,
+    flags: CREATE,
+    body: Buffer.concat([header, attribute(RTA_GATEWAY, ipv4Bytes(gateway))]),
+    doing: `add the default route via ${gateway}`,
+  };
+}
+
+export class RouteSocket {
+  readonly #socket = new NetlinkSocket(NETLINK_ROUTE, 'open an rtnetlink socket');
+
+  /** In the order given. Throws the first refusal; the kernel has still done the others. */
+  apply(requests: readonly NetlinkRequest[]): void {
+    this.#socket.send(requests);
+  }
+
+  indexOf(name: string): number {
+    const [reply] = this.#socket.send([
+      {
+        type: RTM_GETLINK,
+        flags: REQUEST,
+        body: Buffer.concat([linkHeader(), text(IFLA_IFNAME, name)]),
+        doing: `look up the interface ${name}`,
+      },
+    ]);
+    if (reply === undefined) throw new Error(`the kernel did not describe the interface ${name}`);
+    return reply.readInt32LE(4);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}

@@ -1,0 +1,435 @@
+// One container through its life: prepared, started, probed, restarted by policy, stopped.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { type Clock, sleep, timestamp } from '@varka/kube/client/clock.ts';
+import type { Pod } from '@varka/kube/client/typed-objects.ts';
+import type { Logger } from '@varka/kube/log.ts';
+import type { Container } from 'kubernetes-types/core/v1.d.ts';
+import type { PodSandbox } from '../sandbox/pod-sandbox.ts';
+import { ContainerLog } from './container-log.ts';
+import { type ContainerPlan, ImageError } from './container-plan.ts';
+import { ContainerProcess, type ExitStatus, StartError } from './container-process.ts';
+import { ContainerConfigError } from './environment.ts';
+import { runCommand, runHook } from './hooks.ts';
+import type { ContainerReport, ContainerState, Terminated } from './pod-status.ts';
+import type { ProbeKind } from './probe-state.ts';
+import { type ProbeListener, type ProbeTarget, runProbe } from './prober.ts';
+import {
+  afterExit,
+  BACKOFF_INITIAL_MS,
+  BACKOFF_MAX_MS,
+  goSeconds,
+  NO_CRASHES,
+  type RestartPolicy,
+  shouldRestart,
+} from './restart-backoff.ts';
+
+/** containerd's exit code for a program that could not be started. */
+const START_ERROR_CODE = 128;
+const CONFIG_RETRY_MS = 1_000;
+const CONFIG_RETRY_MAX_MS = 10_000;
+/** How long ErrImagePull shows before it turns into ImagePullBackOff. */
+const PULL_ERROR_MS = 1_000;
+/** The kubelet leaves a container this much after its preStop hook used up the grace period. */
+const MIN_GRACE_MS = 2_000;
+
+export type EventType = 'Normal' | 'Warning';
+
+/** What a runner needs of its pod. */
+export interface RunnerHost {
+  sandbox(): PodSandbox;
+  readonly probeSource: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where this container's files go. */
+  readonly directory: string;
+  pod(): Pod;
+  plan(container: Container): Promise<ContainerPlan>;
+  event(type: EventType, reason: string, message: string): void;
+  changed(): void;
+}
+
+/** What an earlier life of the supervisor left in the pod's status. */
+export interface Restored {
+  readonly restartCount: number;
+  readonly last?: Terminated;
+}
+
+export class ContainerRunner {
+  readonly spec: Container;
+  readonly #host: RunnerHost;
+  readonly #policy: RestartPolicy;
+  readonly #stopping = new AbortController();
+  readonly #launched = Promise.withResolvers<void>();
+  readonly #up = Promise.withResolvers<void>();
+  readonly #finished = Promise.withResolvers<void>();
+  #state: ContainerState = { kind: 'waiting', reason: 'PodInitializing' };
+  #last: Terminated | undefined;
+  #restartCount: number;
+  #isStarted = false;
+  #imageId = '';
+  #started = false;
+  #ready = false;
+  #log: ContainerLog | undefined;
+  #process: ContainerProcess | undefined;
+  #killing: Promise<void> | undefined;
+
+  constructor(host: RunnerHost, spec: Container, policy: RestartPolicy, restored?: Restored) {
+    this.#host = host;
+    this.spec = spec;
+    this.#policy = policy;
+    this.#restartCount = restored?.restartCount ?? 0;
+    this.#last = restored?.last;
+  }
+
+  /** Its first run has begun, postStart hook included, or has failed to. */
+  get launched(): Promise<void> {
+    return this.#launched.promise;
+  }
+
+  /** It runs and its startup probe, if any, has succeeded: what a sidecar owes those that start after it. */
+  get up(): Promise<void> {
+    return this.#up.promise;
+  }
+
+  /** It has ended and will not be started again. */
+  get finished(): Promise<void> {
+    return this.#finished.promise;
+  }
+
+  get exitCode(): number | undefined {
+    return this.#state.kind === 'terminated' ? this.#state.exitCode : undefined;
+  }
+
+  report(): ContainerReport {
+    return {
+      name: this.spec.name,
+      image: this.spec.image ?? '',
+      state: this.#state,
+      ...(this.#last === undefined ? {} : { last: this.#last }),
+      restartCount: this.#restartCount,
+      ready: this.#ready,
+      started: this.#started,
+      imageId: this.#imageId,
+    };
+  }
+
+  /** The log of the run that is on, while it is on. */
+  get liveLog(): ContainerLog | undefined {
+    return this.#log;
+  }
+
+  logPath(restart: number): string {
+    return join(this.#host.directory, `${restart}.log`);
+  }
+
+  get restartCount(): number {
+    return this.#restartCount;
+  }
+
+  get isStarted(): boolean {
+    return this.#isStarted;
+  }
+
+  start(): void {
+    this.#isStarted = true;
+    this.#state = { kind: 'waiting', reason: 'ContainerCreating' };
+    this.#run()
+      .catch((error: unknown) => {
+        this.#host.log.error('a container’s supervision failed', { container: this.spec.name, error: String(error) });
+        this.#wait('CreateContainerError', String(error));
+      })
+      .finally(() => {
+        this.#launched.resolve();
+        this.#up.resolve();
+        this.#finished.resolve();
+      });
+  }
+
+  /** Ends it for good: preStop and SIGTERM, and SIGKILL when the grace is over. May be called again with less. */
+  async stop(graceMs: number): Promise<void> {
+    if (!this.#stopping.signal.aborted) {
+      this.#stopping.abort();
+      if (this.#process !== undefined) {
+        this.#event('Normal', 'Killing', `Stopping container ${this.spec.name}`);
+      }
+    }
+    await this.#kill(graceMs);
+    await this.#finished.promise;
+  }
+
+  async #run(): Promise<void> {
+    let backoff = NO_CRASHES;
+    const { clock } = this.#host;
+    while (!this.#stopping.signal.aborted) {
+      const plan = await this.#prepare();
+      if (plan === undefined) return;
+      const startedAt = clock.now();
+      const end = await this.#runOnce(plan);
+      this.#started = false;
+      this.#ready = false;
+      this.#state = end;
+      this.#launched.resolve();
+      if (this.#stopping.signal.aborted || !shouldRestart(this.#policy, end.exitCode)) {
+        this.#ready = end.exitCode === 0 && this.#policy !== 'Always';
+        this.#host.changed();
+        return;
+      }
+      const next = afterExit(backoff, clock.now() - startedAt);
+      backoff = next.state;
+      this.#last = end;
+      if (next.delayMs > 0) {
+        const { name = '', namespace = '', uid = '' } = this.#host.pod().metadata ?? {};
+        const what = `${this.spec.name} pod=${name}_${namespace}(${uid})`;
+        this.#wait('CrashLoopBackOff', `back-off ${goSeconds(next.delayMs)} restarting failed container=${what}`);
+        this.#event(
+          'Warning',
+          'BackOff',
+          `Back-off restarting failed container ${this.spec.name} in pod ${name}_${namespace}(${uid})`,
+        );
+        await sleep(clock, next.delayMs, this.#stopping.signal);
+        if (this.#stopping.signal.aborted) {
+          this.#state = end;
+          this.#host.changed();
+          return;
+        }
+      } else {
+        this.#host.changed();
+      }
+      this.#restartCount += 1;
+    }
+  }
+
+  /** Undefined when it was stopped before anything could run. */
+  async #prepare(): Promise<ContainerPlan | undefined> {
+    let pulls = 0;
+    let configRetry = CONFIG_RETRY_MS;
+    const { clock } = this.#host;
+    const stop = this.#stopping.signal;
+    while (!stop.aborted) {
+      try {
+        const plan = await this.#host.plan(this.spec);
+        if (this.#imageId === '') {
+          const message = `Container image "${this.spec.image}" already present on machine`;
+          this.#event('Normal', 'Pulled', message);
+        }
+        this.#imageId = plan.imageId;
+        return plan;
+      } catch (error) {
+        if (error instanceof ImageError && error.reason === 'ErrImagePull') {
+          const delay = Math.min(BACKOFF_INITIAL_MS * 2 ** Math.min(pulls++, 10), BACKOFF_MAX_MS);
+          this.#event('Warning', 'Failed', `Failed to pull image "${this.spec.image}": ${error.message}`);
+          this.#event('Warning', 'Failed', 'Error: ErrImagePull');
+          this.#wait('ErrImagePull', error.message);
+          this.#launched.resolve();
+          await sleep(clock, PULL_ERROR_MS, stop);
+          if (stop.aborted) break;
+          this.#event('Normal', 'BackOff', `Back-off pulling image "${this.spec.image}"`);
+          this.#event('Warning', 'Failed', 'Error: ImagePullBackOff');
+          this.#wait('ImagePullBackOff', `Back-off pulling image "${this.spec.image}": ErrImagePull: ${error.message}`);
+          await sleep(clock, delay, stop);
+        } else {
+          const message = (error as Error).message;
+          const reason =
+            error instanceof ImageError
+              ? error.reason
+              : error instanceof ContainerConfigError
+                ? 'CreateContainerConfigError'
+                : 'CreateContainerError';
+          this.#event('Warning', error instanceof ImageError ? 'InspectFailed' : 'Failed', `Error: ${message}`);
+          this.#wait(reason, message);
+          this.#launched.resolve();
+          await sleep(clock, configRetry, stop);
+          configRetry = Math.min(configRetry * 2, CONFIG_RETRY_MAX_MS);
+        }
+      }
+    }
+    return undefined;
+  }
+
+  async #runOnce(plan: ContainerPlan): Promise<Terminated> {
+    const { clock } = this.#host;
+    const { name } = this.spec;
+    const containerId = `varka://${randomBytes(32).toString('hex')}`;
+    const startedAt = timestamp(clock);
+    const terminated = (status: ExitStatus, reason: string, message?: string): Terminated => ({
+      kind: 'terminated',
+      ...status,
+      reason,
+      ...(message === undefined ? {} : { message }),
+      startedAt,
+      finishedAt: timestamp(clock),
+      containerId,
+    });
+    let log: ContainerLog | undefined;
+    const attempt = new AbortController();
+    try {
+      log = new ContainerLog(
+        this.logPath(this.#restartCount),
+        () => clock.now(),
+        (error) => this.#host.log.warn('container output is being lost', { container: name, error: error.message }),
+      );
+      this.#log = log;
+      const process = await ContainerProcess.start(this.#host.sandbox(), plan, log);
+      this.#process = process;
+      this.#event('Normal', 'Created', `Created container: ${name}`);
+      this.#event('Normal', 'Started', `Started container ${name}`);
+      this.#state = { kind: 'running', startedAt, containerId };
+      if (this.#stopping.signal.aborted) process.kill();
+      this.#beside(this.#attend(plan, attempt.signal));
+      this.#host.changed();
+      const status = await process.exited;
+      return terminated(status, status.exitCode === 0 ? 'Completed' : 'Error');
+    } catch (error) {
+      if (!(error instanceof StartError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
+      const message = `failed to start container "${name}": ${(error as Error).message}`;
+      this.#event('Warning', 'Failed', `Error: ${message}`);
+      return terminated({ exitCode: START_ERROR_CODE }, 'StartError', message);
+    } finally {
+      attempt.abort();
+      this.#process = undefined;
+      this.#killing = undefined;
+      this.#log = undefined;
+      log?.close();
+    }
+  }
+
+  /** What happens beside a running process: the postStart hook, then the probes. */
+  async #attend(plan: ContainerPlan, signal: AbortSignal): Promise<void> {
+    const target: ProbeTarget = {
+      podIp: this.#host.sandbox().ip,
+      sourceAddress: this.#host.probeSource,
+      container: this.spec,
+      exec: (command, timeoutMs, within) => runCommand(this.#host.sandbox(), plan, command, timeoutMs, within),
+    };
+    const hook = this.spec.lifecycle?.postStart;
+    if (hook !== undefined) {
+      const result = await runHook(hook, target, this.#host.clock, signal);
+      if (!result.ok && !signal.aborted) {
+        this.#event('Warning', 'FailedPostStartHook', `PostStartHook failed: ${result.message}`);
+        this.#beside(this.#restart(`Container ${this.spec.name} failed its postStart hook`));
+      }
+    }
+    this.#launched.resolve();
+    if (signal.aborted) return;
+    const { startupProbe, readinessProbe, livenessProbe } = this.spec;
+    const listener: ProbeListener = {
+      onFailure: (kind, message) => {
+        this.#event('Warning', 'Unhealthy', `${kind[0]?.toUpperCase()}${kind.slice(1)} probe failed: ${message}`);
+      },
+      onVerdict: (kind, ok) => {
+        if (!signal.aborted) this.#onVerdict(kind, ok);
+      },
+    };
+    const { clock } = this.#host;
+    if (startupProbe !== undefined) await runProbe('startup', startupProbe, target, listener, clock, signal);
+    else this.#setStarted();
+    if (!this.#started || signal.aborted) return;
+    if (readinessProbe !== undefined) {
+      this.#beside(runProbe('readiness', readinessProbe, target, listener, clock, signal));
+    }
+    if (livenessProbe !== undefined) this.#beside(runProbe('liveness', livenessProbe, target, listener, clock, signal));
+  }
+
+  /** Work that nothing waits for; a mistake in it must be seen and must not end the supervisor. */
+  #beside(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.#host.log.error('probing a container failed', { container: this.spec.name, error: String(error) });
+    });
+  }
+
+  #onVerdict(kind: ProbeKind, ok: boolean): void {
+    if (kind === 'readiness') {
+      this.#ready = ok;
+      this.#host.changed();
+    } else if (kind === 'startup' && ok) {
+      this.#setStarted();
+    } else if (!ok) {
+      const probe = kind === 'startup' ? this.spec.startupProbe : this.spec.livenessProbe;
+      const why = `Container ${this.spec.name} failed ${kind} probe, will be restarted`;
+      this.#beside(this.#restart(why, probe?.terminationGracePeriodSeconds));
+    }
+  }
+
+  #setStarted(): void {
+    this.#started = true;
+    this.#ready = this.spec.readinessProbe === undefined;
+    this.#up.resolve();
+    this.#host.changed();
+  }
+
+  /** Ends this run only; the loop starts the next by policy. */
+  async #restart(why: string, graceSeconds?: number): Promise<void> {
+    this.#event('Normal', 'Killing', why);
+    const grace = graceSeconds ?? this.#host.pod().spec?.terminationGracePeriodSeconds ?? 30;
+    await this.#kill(grace * 1000);
+  }
+
+  async #kill(graceMs: number): Promise<void> {
+    const process = this.#process;
+    if (process === undefined) return;
+    const { clock } = this.#host;
+    const gone = new AbortController();
+    void process.exited.finally(() => gone.abort());
+    if (graceMs <= 0) {
+      process.kill();
+    } else {
+      // Asked again with less grace (kubectl delete --grace-period=1), the shorter time holds.
+      const limit = this.#killing === undefined ? graceMs + MIN_GRACE_MS : graceMs;
+      this.#killing ??= this.#killGently(process, graceMs, gone.signal);
+      await Promise.race([this.#killing, sleep(clock, limit, gone.signal)]);
+      if (!gone.signal.aborted) process.kill();
+    }
+    await process.exited;
+  }
+
+  async #killGently(process: ContainerProcess, graceMs: number, gone: AbortSignal): Promise<void> {
+    const { clock } = this.#host;
+    const deadline = clock.now() + graceMs;
+    const hook = this.spec.lifecycle?.preStop;
+    if (hook !== undefined) {
+      const result = await this.#preStop(hook, graceMs, gone);
+      if (!result.ok && !gone.aborted) {
+        this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${result.message}`);
+      }
+    }
+    process.signal('SIGTERM');
+    const left = deadline - clock.now();
+    await sleep(clock, hook === undefined ? left : Math.max(left, MIN_GRACE_MS), gone);
+  }
+
+  async #preStop(hook: NonNullable<Container['lifecycle']>['preStop'] & object, graceMs: number, gone: AbortSignal) {
+    const { clock } = this.#host;
+    const sandbox = this.#host.sandbox();
+    const over = new AbortController();
+    const timer = clock.after(graceMs, () => over.abort());
+    try {
+      const plan = await this.#host.plan(this.spec);
+      const signal = AbortSignal.any([gone, over.signal]);
+      return await runHook(
+        hook,
+        {
+          podIp: sandbox.ip,
+          sourceAddress: this.#host.probeSource,
+          container: this.spec,
+          exec: (command, timeoutMs, within) => runCommand(sandbox, plan, command, timeoutMs, within),
+        },
+        clock,
+        signal,
+      );
+    } catch (error) {
+      return { ok: false, message: (error as Error).message } as const;
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #wait(reason: string, message: string): void {
+    this.#state = { kind: 'waiting', reason, message };
+    this.#host.changed();
+  }
+
+  #event(type: EventType, reason: string, message: string): void {
+    this.#host.event(type, reason, message);
+  }
+}

@@ -1,0 +1,234 @@
+// The node agent (Kubernetes: the kubelet, and the part of a scheduler that one node needs).
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { KubeClient } from '@varka/kube/client/client.ts';
+import { type Clock, sleep, systemClock, timestamp } from '@varka/kube/client/clock.ts';
+import { EventRecorder } from '@varka/kube/client/event-recorder.ts';
+import type { Informer } from '@varka/kube/client/informer.ts';
+import type { ConfigMap, Pod } from '@varka/kube/client/typed-objects.ts';
+import { ConfigMap as ConfigMapKind, Pod as PodKind, Secret as SecretKind } from '@varka/kube/kinds/refs.ts';
+import type { Logger } from '@varka/kube/log.ts';
+import type { KubeObject } from '@varka/kube/object.ts';
+import type { PodBackend } from '@varka/kube/server/pod-backend.ts';
+import { isStatus, StatusError } from '@varka/kube/status-error.ts';
+import type { ImageCatalog } from '../images/image-catalog.ts';
+import type { ClusterNetwork } from '../sandbox/cluster-network.ts';
+import { reapOrphans } from '../sandbox/processes.ts';
+import type { ConfigSource } from './environment.ts';
+import { nodeLabels, registerNode } from './node-object.ts';
+import { podLogs } from './pod-logs.ts';
+import { unschedulable } from './pod-policy.ts';
+import { mergeConditions } from './pod-status.ts';
+import { type NodeContext, PodWorker } from './pod-worker.ts';
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const BIND_RETRY_FIRST_MS = 100;
+const BIND_RETRY_MAX_MS = 10_000;
+
+export interface NodeOptions {
+  readonly client: KubeClient;
+  /** All pods of the cluster; it stays the caller's. */
+  readonly pods: Informer<Pod>;
+  readonly nodeName: string;
+  readonly stateDir: string;
+  readonly images: ImageCatalog;
+  readonly network: ClusterNetwork;
+  /** cluster.local */
+  readonly clusterDomain: string;
+  /** Where pods send their DNS questions. */
+  readonly dnsAddress: string;
+  /** Where pods find the API server; told to them as KUBERNETES_SERVICE_HOST and _PORT. */
+  readonly api: { readonly address: string; readonly port: number };
+  readonly log: Logger;
+  readonly clock?: Clock;
+  /** Given to every container beside PATH, HOME and HOSTNAME (NODE_COMPILE_CACHE, for one). */
+  readonly baseEnv?: Readonly<Record<string, string>>;
+}
+
+export interface NodeAgent {
+  readonly backend: PodBackend;
+  /** A connection from inside the pod to a port of its own, as `kubectl port-forward` makes. */
+  connect(namespace: string, pod: string, port: number): Socket;
+  /** Ends every pod's processes, with this much time for SIGTERM; the objects stay as they are. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+export async function startNode(options: NodeOptions): Promise<NodeAgent> {
+  const { client, network, nodeName, log, pods } = options;
+  const clock = options.clock ?? systemClock;
+  await registerNode(client, nodeName, network.nodeAddress, network.podCidr, clock);
+  if (network.warning !== undefined) log.warn(network.warning);
+  const reaper = process.pid === 1 ? reapOrphans() : undefined;
+  const node = new PodManager(options, clock);
+  await pods.synced;
+  const unsubscribe = pods.onEvent((event) => {
+    if (event.type === 'deleted') node.gone(event.object);
+    else node.seen(event.object);
+  });
+  return {
+    backend: {
+      logs: (namespace, pod, logOptions, signal) =>
+        podLogs(node.require(namespace, pod), logOptions, clock.now(), signal),
+    },
+    connect: (namespace, pod, port) => {
+      const { sandbox } = node.require(namespace, pod);
+      if (sandbox === undefined) throw StatusError.badRequest(`pod ${pod} has no network yet`);
+      return sandbox.connect(port);
+    },
+    stop: async (graceMs = 0) => {
+      unsubscribe();
+      await node.stop(graceMs);
+      reaper?.stop();
+    },
+  };
+}
+
+/** Gives every pod of this node its worker, and takes the pods that have no node. */
+class PodManager {
+  readonly #options: NodeOptions;
+  readonly #clock: Clock;
+  readonly #context: NodeContext;
+  readonly #workers = new Map<string, PodWorker>();
+  /** Pods whose end is under way after their object went, by uid. */
+  readonly #leaving = new Map<string, Promise<void>>();
+  readonly #binding = new Set<string>();
+  readonly #stopping = new AbortController();
+
+  constructor(options: NodeOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    const { client, network, images, log, stateDir, clusterDomain, dnsAddress, api, nodeName } = options;
+    this.#context = {
+      client,
+      network,
+      images,
+      log,
+      clock,
+      clusterDomain,
+      dnsAddress,
+      config: configSource(client),
+      events: new EventRecorder({ client, component: 'kubelet', host: nodeName, log, clock }),
+      podsDirectory: join(stateDir, 'pods'),
+      baseEnv: { PATH: process.env['PATH'] ?? DEFAULT_PATH, ...options.baseEnv },
+      serviceEnv: { KUBERNETES_SERVICE_HOST: api.address, KUBERNETES_SERVICE_PORT: String(api.port) },
+    };
+  }
+
+  require(namespace: string, name: string): PodWorker {
+    const worker = this.#workers.get(`${namespace}/${name}`);
+    if (worker === undefined) throw StatusError.notFound(PodKind, name);
+    return worker;
+  }
+
+  seen(pod: Pod): void {
+    const { namespace = '', name = '', uid = '' } = pod.metadata ?? {};
+    const nodeName = pod.spec?.nodeName;
+    if (nodeName === undefined || nodeName === '') {
+      if (pod.metadata?.deletionTimestamp === undefined) void this.#bind(pod);
+      return;
+    }
+    if (nodeName !== this.#options.nodeName || this.#stopping.signal.aborted) return;
+    const key = `${namespace}/${name}`;
+    const worker = this.#workers.get(key);
+    if (worker?.uid === uid) {
+      worker.update(pod);
+      return;
+    }
+    if (worker !== undefined) this.#leave(key, worker);
+    const phase = pod.status?.phase;
+    const over = phase === 'Succeeded' || phase === 'Failed';
+    // A pod that ended under an earlier supervisor has nothing to run; if it is being deleted, nothing to stop either.
+    if (over && pod.metadata?.deletionTimestamp === undefined) return;
+    const started = new PodWorker(this.#context, pod);
+    this.#workers.set(key, started);
+    if (pod.metadata?.deletionTimestamp !== undefined) started.update(pod);
+  }
+
+  gone(pod: Pod): void {
+    const key = `${pod.metadata?.namespace}/${pod.metadata?.name}`;
+    const worker = this.#workers.get(key);
+    if (worker !== undefined && worker.uid === pod.metadata?.uid) this.#leave(key, worker);
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all([...this.#workers.values()].map((worker) => worker.shutdown(graceMs)));
+    await Promise.all(this.#leaving.values());
+    await this.#context.events.flush();
+  }
+
+  #leave(key: string, worker: PodWorker): void {
+    this.#workers.delete(key);
+    const left = worker.removed().finally(() => this.#leaving.delete(worker.uid));
+    this.#leaving.set(worker.uid, left);
+  }
+
+  /** The scheduler's part: there is one node to choose. */
+  async #bind(pod: Pod): Promise<void> {
+    const { client, nodeName, log } = this.#options;
+    const { namespace = '', name = '', uid = randomUUID() } = pod.metadata ?? {};
+    if (this.#binding.has(uid)) return;
+    this.#binding.add(uid);
+    try {
+      const misfit = unschedulable(pod, nodeLabels(nodeName));
+      if (misfit !== undefined) {
+        await this.#tellUnschedulable(pod, misfit);
+        return;
+      }
+      const binding: KubeObject = {
+        apiVersion: 'v1',
+        kind: 'Binding',
+        metadata: { name, namespace, uid },
+        target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
+      };
+      for (
+        let delay = BIND_RETRY_FIRST_MS;
+        !this.#stopping.signal.aborted;
+        delay = Math.min(delay * 2, BIND_RETRY_MAX_MS)
+      ) {
+        try {
+          await client.create(PodKind, binding, 'binding');
+          const message = `Successfully assigned ${namespace}/${name} to ${nodeName}`;
+          this.#context.events.event(PodKind, pod, 'Normal', 'Scheduled', message);
+          return;
+        } catch (error) {
+          // Gone meanwhile, or bound already: the informer will say which.
+          if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict')) return;
+          log.warn('a pod was not bound to the node, trying again', { namespace, pod: name, error: String(error) });
+          await sleep(this.#clock, delay, this.#stopping.signal);
+        }
+      }
+    } catch (error) {
+      log.error('binding a pod failed', { namespace, pod: name, error: String(error) });
+    } finally {
+      this.#binding.delete(uid);
+    }
+  }
+
+  async #tellUnschedulable(pod: Pod, misfit: NonNullable<ReturnType<typeof unschedulable>>): Promise<void> {
+    const before = pod.status?.conditions ?? [];
+    if (before.some(({ type, message }) => type === misfit.type && message === misfit.message)) return;
+    const { namespace, name = '' } = pod.metadata ?? {};
+    this.#context.events.event(PodKind, pod, 'Warning', 'FailedScheduling', misfit.message ?? '');
+    const conditions = mergeConditions(before, [misfit], timestamp(this.#clock));
+    const status = { phase: 'Pending', conditions };
+    await this.#options.client.patch(PodKind, name, namespace, { status }, { subresource: 'status' });
+  }
+}
+
+function configSource(client: KubeClient): ConfigSource {
+  const orUndefined = async <T>(found: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await found;
+    } catch (error) {
+      if (isStatus(error, 'NotFound')) return undefined;
+      throw error;
+    }
+  };
+  return {
+    configMap: (namespace, name) => orUndefined(client.get<ConfigMap>(ConfigMapKind, name, namespace)),
+    secret: (namespace, name) =>
+      orUndefined(client.get<KubeObject & { data?: Record<string, string> }>(SecretKind, name, namespace)),
+  };
+}

@@ -1,0 +1,139 @@
+// One pod's place on this machine: its namespaces, the processes in them, and sockets that are made inside.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, fstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { createServer, type Server, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AF_INET, bind, listen, pipe, SOCK_STREAM, setSocketOption, socket, socketAddress } from '../netlink/libc.ts';
+import { closeNamespaces, insideNamespaces, insideNetwork, type NamespaceFds } from './namespaces.ts';
+import { signalProcess } from './processes.ts';
+
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const BACKLOG = 511;
+/** A killed process is gone in well under this, unless the kernel holds it in the middle of some I/O. */
+const KILL_PATIENCE_MS = 5_000;
+
+export interface SpawnOptions {
+  /** The whole environment: nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+/** A process of a pod; the leader of a session of its own, so that all it starts can be ended with it. */
+export interface PodProcess {
+  readonly child: ChildProcess;
+  readonly stdout: Socket;
+  readonly stderr: Socket;
+}
+
+interface PodSandboxParts {
+  readonly ip: string;
+  readonly namespaces: NamespaceFds;
+  readonly onDestroy: () => void;
+}
+
+export class PodSandbox {
+  readonly ip: string;
+  readonly #namespaces: NamespaceFds;
+  readonly #onDestroy: () => void;
+  #destroyed: Promise<void> | undefined;
+
+  constructor({ ip, namespaces, onDestroy }: PodSandboxParts) {
+    this.ip = ip;
+    this.#namespaces = namespaces;
+    this.#onDestroy = onDestroy;
+  }
+
+  /** As child_process.spawn: a program that cannot be started is told by the child's `error` event. */
+  spawn(argv: readonly string[], { env, cwd }: SpawnOptions): PodProcess {
+    const [command, ...args] = argv;
+    if (command === undefined) throw new TypeError('a process needs a command');
+    this.#assertAlive();
+    const out = pipe();
+    const err = pipe();
+    try {
+      const child = insideNamespaces(this.#namespaces, () =>
+        spawn(command, args, { env, cwd, detached: true, stdio: ['ignore', out.write, err.write] }),
+      );
+      return { child, stdout: reader(out.read), stderr: reader(err.read) };
+    } catch (error) {
+      closeSync(out.read);
+      closeSync(err.read);
+      throw error;
+    } finally {
+      closeSync(out.write);
+      closeSync(err.write);
+    }
+  }
+
+  /** A connection from inside the pod, as its own processes would make it (kubectl port-forward does this). */
+  connect(port: number, host = '127.0.0.1'): Socket {
+    this.#assertAlive();
+    const fd = insideNetwork(this.#namespaces, () => socket(AF_INET, SOCK_STREAM, 0, 'make a socket in a pod'));
+    return new Socket({ fd }).connect({ host, port });
+  }
+
+  /** A listener inside the pod, served by this process. */
+  listen(port: number, host = '127.0.0.1'): Server {
+    this.#assertAlive();
+    const doing = `listen on ${host}:${port} in a pod`;
+    const fd = insideNetwork(this.#namespaces, () => {
+      const made = socket(AF_INET, SOCK_STREAM, 0, doing);
+      try {
+        setSocketOption(made, SOL_SOCKET, SO_REUSEADDR, 1, doing);
+        bind(made, socketAddress(host, port), doing);
+        listen(made, BACKLOG, doing);
+        return made;
+      } catch (error) {
+        closeSync(made);
+        throw error;
+      }
+    });
+    return createServer().listen({ fd });
+  }
+
+  /** Every process in the pod's network namespace, whoever started it. */
+  processes(): number[] {
+    const own = `net:[${fstatSync(this.#namespaces.net).ino}]`;
+    const found: number[] = [];
+    for (const entry of readdirSync('/proc')) {
+      const pid = Number(entry);
+      if (Number.isInteger(pid) && networkOf(pid) === own) found.push(pid);
+    }
+    return found;
+  }
+
+  /** Kills what still runs, then lets the namespaces go: with the last descriptor the kernel takes them apart. */
+  destroy(): Promise<void> {
+    this.#destroyed ??= this.#destroy();
+    return this.#destroyed;
+  }
+
+  async #destroy(): Promise<void> {
+    const deadline = Date.now() + KILL_PATIENCE_MS;
+    for (let left = this.processes(); left.length > 0 && Date.now() < deadline; left = this.processes()) {
+      for (const pid of left) signalProcess(pid, 'SIGKILL');
+      await delay(5);
+    }
+    closeNamespaces(this.#namespaces);
+    this.#onDestroy();
+  }
+
+  #assertAlive(): void {
+    if (this.#destroyed !== undefined) throw new Error(`the pod at ${this.ip} is being removed`);
+  }
+}
+
+function reader(fd: number): Socket {
+  return new Socket({ fd, readable: true, writable: false });
+}
+
+function networkOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch (error) {
+    // Gone since the listing, a zombie, or another user's: in no case a process of ours.
+    if (['ENOENT', 'EACCES', 'ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
+}

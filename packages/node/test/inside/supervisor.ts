@@ -1,0 +1,25 @@
+// A supervisor that makes two pods and then waits to be killed.
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createNetwork } from '../support/cluster.ts';
+
+const marker = process.argv[2] ?? '';
+const network = createNetwork();
+const directory = mkdtempSync(join(tmpdir(), 'varka-kill-'));
+const started: Promise<unknown>[] = [];
+for (const hostname of ['one', 'two']) {
+  const pod = network.createPod({
+    hostname,
+    directory: join(directory, hostname),
+    nameserver: '10.96.0.10',
+    searches: ['cluster.local'],
+    capture: true,
+  });
+  const script = `setsid sh -c 'sleep 1000 # ${marker}; :' & echo up; sleep 1000; : ${marker}`;
+  const { stdout } = pod.spawn(['sh', '-c', script], { env: { PATH: process.env['PATH'] ?? '' }, cwd: '/' });
+  started.push(new Promise((resolve) => stdout.once('data', resolve)));
+}
+await Promise.all(started);
+console.log('pods run');
+setInterval(() => undefined, 1_000_000);

@@ -1,0 +1,112 @@
+// A node with a fake API beside it, for tests that run inside the cluster's network namespace.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInformer, type Informer } from '@varka/kube/client/informer.ts';
+import type { Event, Pod } from '@varka/kube/client/typed-objects.ts';
+import { Event as EventKind, Pod as PodKind } from '@varka/kube/kinds/refs.ts';
+import { type CatalogEntry, ImageCatalog } from '../../src/images/image-catalog.ts';
+import { type NodeAgent, startNode } from '../../src/pods/node.ts';
+import { ClusterNetwork } from '../../src/sandbox/cluster-network.ts';
+import { FakeKube } from './fake-kube.ts';
+import { log } from './log.ts';
+
+export function createNetwork(): ClusterNetwork {
+  return ClusterNetwork.create({
+    podCidr: '10.244.0.0/16',
+    nodeLocalCidr: '10.96.0.0/28',
+    nodeLocalAddresses: ['10.96.0.1', '10.96.0.10', '10.96.0.15'],
+    probeSource: '169.254.7.127',
+  });
+}
+
+export interface Cluster {
+  readonly kube: FakeKube;
+  readonly network: ClusterNetwork;
+  readonly stateDir: string;
+  readonly node: NodeAgent;
+  createPod(pod: Pod): Promise<Pod>;
+  /** The pod as the API has it, as soon as it is as wanted. */
+  pod(name: string, wanted: (pod: Pod) => boolean): Promise<Pod>;
+  gone(name: string): Promise<void>;
+  events(name: string): Promise<Event[]>;
+  stop(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  readonly images: readonly CatalogEntry[];
+  readonly network: ClusterNetwork;
+  /** Continue with an earlier cluster's objects and files. */
+  readonly from?: Pick<Cluster, 'kube' | 'stateDir'>;
+}
+
+const PATIENCE_MS = 15_000;
+
+export async function startCluster({ images, network, from }: ClusterOptions): Promise<Cluster> {
+  const kube = from?.kube ?? new FakeKube();
+  const stateDir = from?.stateDir ?? mkdtempSync(join(tmpdir(), 'varka-node-'));
+  const pods: Informer<Pod> = createInformer<Pod>(kube, PodKind, { log });
+  const node = await startNode({
+    client: kube,
+    pods,
+    nodeName: 'varka',
+    stateDir,
+    images: new ImageCatalog(images),
+    network,
+    clusterDomain: 'cluster.local',
+    dnsAddress: '10.96.0.10',
+    api: { address: '10.96.0.1', port: 443 },
+    log,
+  });
+  const until = (name: string, test: (pod: Pod | undefined) => boolean): Promise<Pod | undefined> =>
+    new Promise((resolve, reject) => {
+      let last: Pod | undefined;
+      const timer = setTimeout(() => {
+        off();
+        reject(new Error(`pod ${name} did not become as wanted: ${JSON.stringify(last?.status, null, 1)}`));
+      }, PATIENCE_MS);
+      const look = (pod: Pod | undefined): void => {
+        last = pod;
+        if (!test(pod)) return;
+        clearTimeout(timer);
+        queueMicrotask(() => off());
+        resolve(pod);
+      };
+      let off = (): void => undefined;
+      off = pods.onEvent((event) => {
+        if (event.object.metadata?.name !== name) return;
+        look(event.type === 'deleted' ? undefined : event.object);
+      });
+      if (pods.list().every((pod) => pod.metadata?.name !== name)) look(undefined);
+    });
+  return {
+    kube,
+    network,
+    stateDir,
+    node,
+    createPod: (pod) => kube.create<Pod>(PodKind, pod),
+    pod: async (name, wanted) => (await until(name, (pod) => pod !== undefined && wanted(pod))) as Pod,
+    gone: async (name) => {
+      await until(name, (pod) => pod === undefined);
+    },
+    events: async (name) =>
+      (await kube.list<Event>(EventKind)).items.filter(({ involvedObject }) => involvedObject.name === name),
+    stop: async () => {
+      await node.stop();
+      pods.stop();
+      if (from === undefined) rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export function pod(name: string, spec: Partial<NonNullable<Pod['spec']>>, metadata: Pod['metadata'] = {}): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default', ...metadata },
+    spec: { containers: [], ...spec },
+  };
+}
+
+export const isReady = (found: Pod): boolean =>
+  found.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;

@@ -1,0 +1,40 @@
+// `varka down`: an orderly stop, or an end in any case. Returns once every process is gone.
+import { rmSync } from 'node:fs';
+import { profileFlag } from '../errors.ts';
+import { requestStop } from '../front/control-client.ts';
+import { lockHolder } from '../front/lock.ts';
+import { waitUntilGone } from '../front/process-identity.ts';
+import { readRuntime, removeRuntime } from '../front/state-directory.ts';
+import type { Profile } from '../profile.ts';
+import { ProgressView } from './progress.ts';
+
+/** Longer than the front gives its supervisor. */
+const PATIENCE_MS = 25_000;
+const KILL_PATIENCE_MS = 5_000;
+
+export async function down(profile: Profile, { purge }: { purge: boolean }): Promise<number> {
+  const view = new ProgressView(process.stdout);
+  const holder = lockHolder(profile.lock);
+  if (holder === undefined) {
+    process.stdout.write(`profile "${profile.name}" is not running\n`);
+  } else {
+    const everything = [holder, ...(readRuntime(profile)?.supervisor ?? [])];
+    if (!(await requestStop(profile, (event) => view.show(event)))) process.kill(holder.pid, 'SIGTERM');
+    if (!(await waitUntilGone(everything, PATIENCE_MS))) {
+      for (const { pid } of everything) process.kill(pid, 'SIGKILL');
+      if (!(await waitUntilGone(everything, KILL_PATIENCE_MS))) {
+        process.stderr.write(
+          `pid ${everything.map(({ pid }) => pid).join(', ')} cannot be ended; try again with sudo: varka down${profileFlag(profile.name)}\n`,
+        );
+        return 1;
+      }
+      removeRuntime(profile);
+      rmSync(profile.lock, { force: true });
+    }
+  }
+  if (purge) {
+    rmSync(profile.directory, { recursive: true, force: true });
+    process.stdout.write(`deleted ${profile.directory}\n`);
+  }
+  return 0;
+}

@@ -1,0 +1,328 @@
+// The host side of a running mesh: holds the profile's lock, the listening sockets and the control socket, and is the
+// parent of everything else. It ends only after everything inside has ended.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
+import { messageOf, problem, profileFlag, VarkaError } from '../errors.ts';
+import type { ManifestDocument } from '../manifests/read.ts';
+import type { Profile } from '../profile.ts';
+import type { FromSupervisor, MeshStatus, Phase, ProgressEvent, StatusDocument } from '../protocol.ts';
+import { VERSION } from '../version.ts';
+import { serveControl } from './control-server.ts';
+import { type FirstAnswer, firstAnswer } from './first-answer.ts';
+import { type Listener, openListener, PUBLISHED, type Published } from './listeners.ts';
+import { acquireLock, type LockHolder } from './lock.ts';
+import { choosePrivilege, type Privilege } from './namespaces.ts';
+import { isAlive, waitUntilGone } from './process-identity.ts';
+import { onDisk, prepareDirectories, readRuntime, removeRuntime, writeRuntime } from './state-directory.ts';
+import { SupervisorProcess } from './supervisor-process.ts';
+
+export interface FrontOptions {
+  readonly profile: Profile;
+  /** Ports asked for by option; the others move when taken. */
+  readonly ports: Readonly<Partial<Record<Published, number>>>;
+  readonly documents: readonly ManifestDocument[];
+  readonly namespace: string;
+  readonly images: readonly CatalogEntry[];
+  readonly waitSeconds: number;
+}
+
+export interface Ready {
+  readonly pid: number;
+  readonly profile: string;
+  readonly api: string;
+  readonly gateway: { readonly http: string; readonly https: string };
+  readonly kubeconfig: string;
+  /** False when something that was applied is not available, or was refused. */
+  readonly complete: boolean;
+  readonly readyMs: number;
+  readonly tryUrl: string | undefined;
+  readonly firstAnswer: FirstAnswer | undefined;
+}
+
+/** An orderly stop gives pods their time to finish; after this everything is ended. */
+const STOP_TIMEOUT_MS = 15_000;
+const STALE_TIMEOUT_MS = 5_000;
+
+export class Front {
+  /** Settles once everything is gone, with a problem when that was nobody's wish. */
+  readonly finished: Promise<VarkaError | undefined>;
+  readonly #options: FrontOptions;
+  readonly #report: (event: ProgressEvent) => void;
+  readonly #startedAt = new Date();
+  readonly #finish: (error: VarkaError | undefined) => void;
+  readonly #watchers = new Set<(event: ProgressEvent) => void>();
+  #phase: Phase = 'starting';
+  #stopAsked = false;
+  #started = false;
+  #privilege: Privilege = 'root';
+  #ports: Record<Published, number> = { api: 0, http: 0, https: 0 };
+  #listeners: Listener[] = [];
+  #release: (() => void) | undefined;
+  #control: { close(): Promise<void> } | undefined;
+  #supervisor: SupervisorProcess | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: FrontOptions, report: (event: ProgressEvent) => void) {
+    this.#options = options;
+    this.#report = report;
+    const { promise, resolve } = Promise.withResolvers<VarkaError | undefined>();
+    this.finished = promise;
+    this.#finish = resolve;
+  }
+
+  /** Rejects with a `VarkaError` when the mesh cannot start; then nothing is left of it. */
+  async start(): Promise<Ready> {
+    try {
+      const { promise, resolve, reject } = Promise.withResolvers<Extract<FromSupervisor, { type: 'ready' }>>();
+      promise.catch(() => undefined); // it may fail before it is waited for, and is waited for in any case
+      await this.#open();
+      if (this.#stopAsked)
+        throw problem('start-failed', { detail: 'it was stopped while starting', log: this.logFile });
+      await this.#launch(resolve, reject);
+      const { tryPath, complete } = await promise;
+      this.#started = true;
+      return await this.#ready(tryPath, complete);
+    } catch (error) {
+      await this.#cleanUp();
+      const failure =
+        error instanceof VarkaError
+          ? error
+          : problem('start-failed', { detail: messageOf(error), log: this.logFile }, error);
+      this.#finish(failure);
+      throw failure;
+    }
+  }
+
+  get logFile(): string {
+    return join(this.#options.profile.logs, 'varka.log');
+  }
+
+  /** Whether the end was somebody's wish. */
+  get stopAsked(): boolean {
+    return this.#stopAsked;
+  }
+
+  /** Stops pods, then the control plane, then itself. */
+  stop(): Promise<void> {
+    this.#stopAsked = true;
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** Ends everything without asking. */
+  async abort(): Promise<void> {
+    this.#stopAsked = true;
+    await this.#cleanUp();
+    this.#finish(undefined);
+  }
+
+  async #open(): Promise<void> {
+    const { profile, ports } = this.#options;
+    await prepareDirectories(profile);
+    const lock = await onDisk(profile.lock, profile, () => acquireLock(profile.lock, this.#startedAt.toISOString()));
+    if (lock.kind === 'busy') throw this.#alreadyRunning(lock.holder);
+    this.#release = lock.release;
+    if (lock.recovered !== undefined) await this.#recover(lock.recovered);
+    const begin = performance.now();
+    const [privilege, ...opened] = await Promise.allSettled([
+      choosePrivilege(),
+      ...PUBLISHED.map((name) => openListener(name, ports[name])),
+    ]);
+    this.#listeners = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    for (const result of [privilege, ...opened]) if (result.status === 'rejected') throw result.reason;
+    if (privilege.status === 'fulfilled') this.#privilege = privilege.value;
+    for (const { name, port, movedFrom } of this.#listeners) {
+      this.#ports[name] = port;
+      if (movedFrom !== undefined)
+        this.#tell({ kind: 'note', label: `port ${movedFrom} is taken, using ${port} instead` });
+    }
+    const how = this.#privilege === 'root' ? 'as root' : 'rootless';
+    this.#tell({
+      kind: 'done',
+      step: 'sandbox',
+      label: `sandbox: network namespaces, ${how}`,
+      ms: performance.now() - begin,
+    });
+    this.#control = await serveControl(profile.controlSocket, {
+      status: () => this.#status(),
+      syncz: () => this.#ask('syncz'),
+      stop: (report) => this.#stopFor(report),
+    });
+  }
+
+  async #launch(
+    onReady: (message: Extract<FromSupervisor, { type: 'ready' }>) => void,
+    onFailure: (error: unknown) => void,
+  ): Promise<void> {
+    const { profile, documents, namespace, images, waitSeconds } = this.#options;
+    const config = {
+      profile,
+      ports: this.#ports,
+      privilege: this.#privilege,
+      documents,
+      namespace,
+      images,
+      waitSeconds,
+    };
+    const supervisor = await onDisk(this.logFile, profile, () => {
+      return new SupervisorProcess(config, this.logFile, (message) => {
+        if (message.type === 'progress') this.#tell(message.event);
+        else if (message.type === 'ready') onReady(message);
+        else if (message.type === 'fatal') onFailure(new VarkaError(message.problem));
+      });
+    });
+    this.#supervisor = supervisor;
+    await this.#writeRuntime();
+    void supervisor.exited.then((detail) => this.#supervisorGone(detail, onFailure));
+    Promise.all(this.#listeners.map((listener) => supervisor.handOver(listener))).catch(onFailure);
+  }
+
+  async #ready(tryPath: string | undefined, complete: boolean): Promise<Ready> {
+    if (this.#phase === 'starting') this.#phase = complete ? 'ready' : 'incomplete';
+    await this.#writeRuntime(); // now with PID 1 of the namespaces
+    const readyMs = sinceCommand();
+    const { api, gateway, kubeconfig } = this.#addresses();
+    const tryUrl = tryPath === undefined ? undefined : `${gateway.http}${tryPath}`;
+    const answer = tryUrl === undefined || !complete ? undefined : await firstAnswer(tryUrl, sinceCommand);
+    return {
+      pid: process.pid,
+      profile: this.#options.profile.name,
+      api,
+      gateway,
+      kubeconfig,
+      complete,
+      readyMs,
+      tryUrl,
+      firstAnswer: answer,
+    };
+  }
+
+  #supervisorGone(detail: string, onFailure: (error: unknown) => void): void {
+    const { profile } = this.#options;
+    const error = problem('supervisor-died', { detail, log: this.logFile, flag: profileFlag(profile.name) });
+    if (!this.#started) {
+      onFailure(error);
+      return;
+    }
+    if (this.#phase === 'stopping') return;
+    this.#phase = 'stopping';
+    void this.#cleanUp().then(() => this.#finish(error));
+  }
+
+  async #stop(): Promise<void> {
+    this.#phase = 'stopping';
+    const supervisor = this.#supervisor;
+    if (supervisor !== undefined) {
+      const timer = setTimeout(() => {
+        this.#tell({ kind: 'note', label: `not everything ended within ${STOP_TIMEOUT_MS / 1000} s; ending it now` });
+        void supervisor.kill();
+      }, STOP_TIMEOUT_MS);
+      supervisor.requestStop();
+      await supervisor.exited;
+      clearTimeout(timer);
+    }
+    this.#tell({ kind: 'note', label: `profile "${this.#options.profile.name}" stopped` });
+    await this.#cleanUp();
+    this.#finish(undefined);
+  }
+
+  /** For `varka down`: the answer ends when all is gone; the socket that carries it closes last. */
+  async #stopFor(report: (event: ProgressEvent) => void): Promise<void> {
+    this.#watchers.add(report);
+    const stopped = this.stop();
+    await (this.#supervisor?.exited ?? stopped);
+  }
+
+  async #cleanUp(): Promise<void> {
+    this.#phase = 'stopping';
+    for (const { server } of this.#listeners) if (server.listening) server.close();
+    await this.#supervisor?.kill();
+    // Only the holder of the lock may touch these files: they may be another front's.
+    if (this.#release === undefined) return;
+    removeRuntime(this.#options.profile);
+    this.#release();
+    this.#release = undefined;
+    await this.#control?.close();
+  }
+
+  /** A front that was killed takes its supervisor with it; should that still be ending, it is waited for. */
+  async #recover(holder: LockHolder): Promise<void> {
+    const { profile } = this.#options;
+    const left = (readRuntime(profile)?.supervisor ?? []).filter(isAlive);
+    for (const { pid } of left) process.kill(pid, 'SIGKILL');
+    if (!(await waitUntilGone(left, STALE_TIMEOUT_MS)))
+      throw new Error(`process ${left.map(({ pid }) => pid).join(', ')} of an earlier mesh does not end`);
+    removeRuntime(profile);
+    this.#tell({ kind: 'note', label: `the mesh of pid ${holder.pid} ended without cleaning up; recovered` });
+  }
+
+  #alreadyRunning({ pid, startedAt }: LockHolder): VarkaError {
+    const { name, home } = this.#options.profile;
+    let other = name === 'default' ? 'second' : `${name}-2`;
+    while (existsSync(join(home, other))) other += 'x';
+    return problem('profile-running', {
+      name,
+      pid,
+      since: new Date(startedAt).toLocaleString('sv'),
+      flag: profileFlag(name),
+      other,
+    });
+  }
+
+  #addresses() {
+    const { api, http, https } = this.#ports;
+    return {
+      api: `https://127.0.0.1:${api}`,
+      gateway: { http: `http://127.0.0.1:${http}`, https: `https://127.0.0.1:${https}` },
+      kubeconfig: this.#options.profile.kubeconfig,
+    };
+  }
+
+  #writeRuntime(): Promise<void> {
+    const { profile } = this.#options;
+    const startedAt = this.#startedAt.toISOString();
+    return writeRuntime(profile, {
+      profile: profile.name,
+      startedAt,
+      ...this.#addresses(),
+      supervisor: this.#supervisor?.processes() ?? [],
+    });
+  }
+
+  async #status(): Promise<StatusDocument> {
+    const mesh = (await this.#ask('status')) as MeshStatus;
+    const { profile } = this.#options;
+    return {
+      profile: profile.name,
+      pid: process.pid,
+      startedAt: this.#startedAt.toISOString(),
+      phase: this.#phase,
+      version: VERSION,
+      ...this.#addresses(),
+      sandbox: 'netns',
+      privilege: this.#privilege,
+      ...mesh,
+    };
+  }
+
+  #ask(query: 'status' | 'syncz'): Promise<unknown> {
+    if (this.#supervisor === undefined) return Promise.reject(new Error('the supervisor has not started yet'));
+    return this.#supervisor.query(query);
+  }
+
+  #tell(event: ProgressEvent): void {
+    this.#report(event);
+    for (const watcher of this.#watchers) watcher(event);
+  }
+}
+
+/** From when the command was typed: the launcher's start, which may have been another process. */
+function sinceCommand(): number {
+  const started = Number(process.env['VARKA_STARTED_AT']);
+  return (
+    performance.timeOrigin +
+    performance.now() -
+    (Number.isFinite(started) && started > 0 ? started : performance.timeOrigin)
+  );
+}

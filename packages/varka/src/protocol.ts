@@ -1,0 +1,102 @@
+// What the front (in the host's network) and the supervisor (in the cluster's) tell each other over their IPC channel,
+// and what the control socket answers. Plain data only.
+import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
+import type { Problem } from './errors.ts';
+import type { Published } from './front/listeners.ts';
+import type { Privilege } from './front/namespaces.ts';
+import type { ManifestDocument } from './manifests/read.ts';
+import type { Profile } from './profile.ts';
+
+/** One step of starting or stopping. A step begins, may be updated, and ends done or failed. */
+export type ProgressEvent =
+  | { readonly kind: 'begin'; readonly step: string; readonly label: string }
+  | { readonly kind: 'update'; readonly step: string; readonly label: string }
+  | { readonly kind: 'done'; readonly step: string; readonly label: string; readonly ms: number }
+  | { readonly kind: 'failed'; readonly step: string; readonly label: string }
+  | { readonly kind: 'note'; readonly label: string }
+  | { readonly kind: 'problem'; readonly problem: Problem };
+
+export interface SupervisorConfig {
+  readonly profile: Profile;
+  readonly ports: Readonly<Record<Published, number>>;
+  readonly privilege: Privilege;
+  readonly documents: readonly ManifestDocument[];
+  /** Where objects without a namespace go. */
+  readonly namespace: string;
+  readonly images: readonly CatalogEntry[];
+  /** How long to wait for the applied Deployments. */
+  readonly waitSeconds: number;
+}
+
+export type QueryName = 'status' | 'syncz';
+
+export type ToSupervisor =
+  | { readonly type: 'listener'; readonly name: Published }
+  | { readonly type: 'start'; readonly config: SupervisorConfig }
+  | { readonly type: 'query'; readonly id: number; readonly query: QueryName }
+  | { readonly type: 'stop' };
+
+export type FromSupervisor =
+  | { readonly type: 'progress'; readonly event: ProgressEvent }
+  | {
+      readonly type: 'ready' /** A path that a gateway routes, to try with curl. */;
+      readonly tryPath: string | undefined;
+      readonly complete: boolean;
+    }
+  | { readonly type: 'answer'; readonly id: number; readonly body: unknown }
+  | { readonly type: 'refused'; readonly id: number; readonly message: string }
+  | { readonly type: 'fatal'; readonly problem: Problem };
+
+export interface PodStatus {
+  readonly namespace: string;
+  readonly name: string;
+  /** `2/2`. */
+  readonly ready: string;
+  readonly phase: string;
+  readonly restarts: number;
+  readonly ip: string;
+  /** Why it is not ready, as kubectl's STATUS column would say. */
+  readonly reason: string;
+}
+
+export type SyncState = 'SYNCED' | 'STALE' | 'NOT SENT' | 'ERROR';
+
+export interface ProxyStatus {
+  /** `pod.namespace`. */
+  readonly name: string;
+  readonly cds: SyncState;
+  readonly lds: SyncState;
+  readonly eds: SyncState;
+  readonly rds: SyncState;
+  readonly version: string;
+}
+
+export interface FindingStatus {
+  readonly code: string;
+  readonly level: string;
+  /** `VirtualService default/service-c`. */
+  readonly object: string;
+  readonly message: string;
+}
+
+/** What the supervisor knows. */
+export interface MeshStatus {
+  readonly pods: readonly PodStatus[];
+  readonly proxies: readonly ProxyStatus[];
+  readonly findings: readonly FindingStatus[];
+}
+
+export type Phase = 'starting' | 'ready' | 'incomplete' | 'stopping';
+
+export interface StatusDocument extends MeshStatus {
+  readonly profile: string;
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly phase: Phase;
+  readonly version: string;
+  readonly kubeconfig: string;
+  readonly api: string;
+  readonly gateway: { readonly http: string; readonly https: string };
+  readonly sandbox: 'netns';
+  readonly privilege: Privilege;
+}

@@ -1,0 +1,295 @@
+// Everything that runs inside the cluster's network: made in the order in which the parts need each other, stopped in
+// the opposite one.
+import { mkdirSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { join } from 'node:path';
+import { HttpKubeClient } from '@varka/kube/client/http-client.ts';
+import { InformerSet } from '@varka/kube/client/informer-set.ts';
+import type { Deployment, EndpointSlice, Pod, Service } from '@varka/kube/client/typed-objects.ts';
+import { startControllers } from '@varka/kube/controllers/start.ts';
+import { loadOrCreateCredentials } from '@varka/kube/credentials/credentials.ts';
+import { writeKubeconfig } from '@varka/kube/credentials/kubeconfig-file.ts';
+import type { KindRef } from '@varka/kube/kinds/kind.ts';
+import * as kinds from '@varka/kube/kinds/refs.ts';
+import { refOf } from '@varka/kube/kinds/row.ts';
+import type { AdmissionPlugin } from '@varka/kube/server/admission.ts';
+import { ApiServer } from '@varka/kube/server/api-server.ts';
+import type { PodBackend } from '@varka/kube/server/pod-backend.ts';
+import { StatusError } from '@varka/kube/status-error.ts';
+import { Store } from '@varka/kube/store/store.ts';
+import { sidecarInjector } from '@varka/mesh/inject/sidecar-injector.ts';
+import {
+  CLUSTER_DOMAIN,
+  DNS_ADDRESS,
+  GATEWAY_NAME,
+  ISTIOD_ADDRESS,
+  ISTIOD_GRPC_PORT,
+  KUBERNETES_ADDRESS,
+  SYSTEM_NAMESPACE,
+} from '@varka/mesh/install/addresses.ts';
+import { installMesh } from '@varka/mesh/install/install-mesh.ts';
+import { startMeshController } from '@varka/mesh/install/mesh-controller.ts';
+import { type ControlPlane, startControlPlane } from '@varka/mesh/serve/control-plane.ts';
+import { istioValidator } from '@varka/mesh/validate/istio-validator.ts';
+import { startDnsServer } from '@varka/node/dns/server.ts';
+import { createDnsView } from '@varka/node/dns/view.ts';
+import { ImageCatalog } from '@varka/node/images/image-catalog.ts';
+import { type NodeAgent, startNode } from '@varka/node/pods/node.ts';
+import { ClusterNetwork } from '@varka/node/sandbox/cluster-network.ts';
+import type { MeshStatus, SupervisorConfig } from '../protocol.ts';
+import { GatewayEndpoints } from './gateway-endpoints.ts';
+import { GatewayPublisher } from './gateway-publisher.ts';
+import { catalogEntries } from './images.ts';
+import { createLogger } from './log.ts';
+import { bundleProxy } from './proxy-bundle.ts';
+import { meshStatus } from './status.ts';
+import type { StepReporter } from './steps.ts';
+
+const NETWORK = {
+  podCidr: '10.244.0.0/16',
+  nodeLocalCidr: '10.96.0.0/28',
+  nodeLocalAddresses: [KUBERNETES_ADDRESS, DNS_ADDRESS, ISTIOD_ADDRESS],
+  /** Link-local, as in Istio's ambient mode: probes come from there, and capture lets them pass. */
+  probeSource: '169.254.7.127',
+} as const;
+const API_PORT = 443;
+const DNS_PORT = 53;
+const NODE_NAME = 'varka';
+/** How long pods have on the way out; a sidecar finishes its requests in one second. */
+const POD_GRACE_MS = 2_000;
+
+type Stop = () => unknown;
+
+export class Cluster {
+  readonly #config: SupervisorConfig;
+  readonly #steps: StepReporter;
+  readonly #stops: Stop[] = [];
+  #api: ApiServer | undefined;
+  #client: HttpKubeClient | undefined;
+  #informers: InformerSet | undefined;
+  #injector: AdmissionPlugin | undefined;
+  #node: NodeAgent | undefined;
+  #controlPlane: ControlPlane | undefined;
+
+  constructor(config: SupervisorConfig, steps: StepReporter) {
+    this.#config = config;
+    this.#steps = steps;
+  }
+
+  get client(): HttpKubeClient {
+    if (this.#client === undefined) throw new Error('the API server has not started yet');
+    return this.#client;
+  }
+
+  get informers(): InformerSet {
+    if (this.#informers === undefined) throw new Error('the API server has not started yet');
+    return this.#informers;
+  }
+
+  /** All kinds in all their versions. */
+  servedKinds(): KindRef[] {
+    const rows = this.#api?.registry.rows() ?? [];
+    return rows.flatMap((row) => row.versions.map((version) => refOf(row, version)));
+  }
+
+  async start(apiSocket: Promise<Server>, httpSocket: Promise<Server>, httpsSocket: Promise<Server>): Promise<void> {
+    const bundle = bundleProxy(this.#config.profile.cache); // takes its time while the rest starts
+    bundle.catch(() => undefined); // waited for below
+    const network = ClusterNetwork.create(NETWORK);
+    this.#stops.push(() => network.close());
+    await this.#steps.run('api', 'API server', async (update) => {
+      await this.#startApi(apiSocket);
+      update(`API server at https://127.0.0.1:${this.#config.ports.api}`);
+    });
+    await this.#steps.run('control-plane', 'controllers and control plane', async () => {
+      await Promise.all([
+        this.#startControllers(),
+        this.#startControlPlane(),
+        this.#startDns(),
+        this.#startNode(network, bundle),
+      ]);
+      await installMesh(this.client, { gatewayHost: `127.0.0.1:${this.#config.ports.http}` });
+      this.#publishGateway(await httpSocket, await httpsSocket);
+    });
+  }
+
+  status(): MeshStatus {
+    const { informers } = this;
+    return meshStatus(informers, this.#controlPlane);
+  }
+
+  syncz(): unknown {
+    return { proxies: this.#controlPlane?.proxyStatus() ?? [], convergence: this.#controlPlane?.convergence() ?? null };
+  }
+
+  /** Every part gets its chance, whatever the others did. */
+  async stop(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const stop of this.#stops.splice(0).reverse()) {
+      try {
+        await stop();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures);
+  }
+
+  async #startApi(socket: Promise<Server>): Promise<void> {
+    const { profile, ports } = this.#config;
+    const log = createLogger('apiserver');
+    mkdirSync(profile.store, { recursive: true, mode: 0o700 });
+    const store = Store.open({ path: join(profile.store, 'objects.db'), log });
+    this.#stops.push(() => store.close());
+    const credentials = await loadOrCreateCredentials(profile.pki);
+    const api = new ApiServer({
+      store,
+      tls: { ...credentials.server, clientCa: credentials.ca },
+      tokens: [{ token: credentials.token, user: 'system:varka' }],
+      admission: [this.#lateInjector(), istioValidator()],
+      podBackend: this.#lateBackend(),
+      log,
+    });
+    this.#api = api;
+    this.#stops.push(() => api.close());
+    await api.listen({ host: KUBERNETES_ADDRESS, port: API_PORT });
+    await api.listen(await socket);
+    await writeKubeconfig(profile.kubeconfig, {
+      server: `https://127.0.0.1:${ports.api}`,
+      name: profile.name === 'default' ? 'varka' : `varka-${profile.name}`,
+      credentials,
+    });
+    const access = { server: `https://${KUBERNETES_ADDRESS}`, ca: credentials.ca, token: credentials.token };
+    const client = new HttpKubeClient(access);
+    const informers = new InformerSet({ client, log: createLogger('controllers') });
+    this.#client = client;
+    this.#informers = informers;
+    this.#stops.push(
+      () => client.close(),
+      () => informers.stop(),
+    );
+    this.#injector = sidecarInjector({
+      namespaces: informers.informer(kinds.Namespace),
+      memberRolls: informers.informer(kinds.ServiceMeshMemberRoll),
+      log: createLogger('istiod'),
+    });
+  }
+
+  /** The injector reads the API that it is part of, so it can only be made after it; no pod can be created before. */
+  #lateInjector(): AdmissionPlugin {
+    const plugin = () => {
+      if (this.#injector === undefined) throw StatusError.unavailable('the sidecar injector has not started yet');
+      return this.#injector;
+    };
+    return {
+      name: 'sidecar-injector',
+      admit: (request) => (request.kind.kind === 'Pod' ? plugin().admit(request) : { allowed: true }),
+    };
+  }
+
+  #lateBackend(): PodBackend {
+    const backend = () => {
+      if (this.#node === undefined) throw StatusError.unavailable('the node agent has not started yet');
+      return this.#node.backend;
+    };
+    return { logs: (...args) => backend().logs(...args) };
+  }
+
+  async #startControllers(): Promise<void> {
+    const { client, informers } = this;
+    const log = createLogger('controllers');
+    const controllers = await startControllers({ client, informers, log });
+    this.#stops.push(() => controllers.stop());
+    const meshController = await startMeshController({
+      client,
+      log,
+      controlPlanes: informers.informer(kinds.ServiceMeshControlPlane),
+      memberRolls: informers.informer(kinds.ServiceMeshMemberRoll),
+      namespaces: informers.informer(kinds.Namespace),
+      deployments: informers.informer(kinds.Deployment),
+      services: informers.informer(kinds.Service),
+      routes: informers.informer(kinds.Route),
+      gatewayHost: `127.0.0.1:${this.#config.ports.http}`,
+    });
+    this.#stops.push(() => meshController.stop());
+  }
+
+  async #startControlPlane(): Promise<void> {
+    const { client, informers } = this;
+    const controlPlane = await startControlPlane({
+      client,
+      log: createLogger('istiod'),
+      listen: { host: ISTIOD_ADDRESS, port: ISTIOD_GRPC_PORT },
+      informers: {
+        services: informers.informer(kinds.Service),
+        endpointSlices: informers.informer(kinds.EndpointSlice),
+        pods: informers.informer(kinds.Pod),
+        gateways: informers.informer(kinds.Gateway),
+        virtualServices: informers.informer(kinds.VirtualService),
+        destinationRules: informers.informer(kinds.DestinationRule),
+        controlPlanes: informers.informer(kinds.ServiceMeshControlPlane),
+      },
+    });
+    this.#controlPlane = controlPlane;
+    this.#stops.push(() => controlPlane.stop());
+  }
+
+  async #startDns(): Promise<void> {
+    const { informers } = this;
+    const view = createDnsView({
+      services: informers.informer<Service>(kinds.Service),
+      endpointSlices: informers.informer<EndpointSlice>(kinds.EndpointSlice),
+      apiAddress: KUBERNETES_ADDRESS,
+    });
+    const dns = await startDnsServer({
+      address: DNS_ADDRESS,
+      port: DNS_PORT,
+      zone: CLUSTER_DOMAIN,
+      view,
+      log: createLogger('dns'),
+    });
+    this.#stops.push(() => dns.close());
+  }
+
+  async #startNode(network: ClusterNetwork, bundle: ReturnType<typeof bundleProxy>): Promise<void> {
+    const { profile, images } = this.#config;
+    const log = createLogger('node');
+    const { path, built } = await bundle;
+    log.info(built ? 'bundled the proxy' : 'the proxy bundle is current', { path });
+    const node = await startNode({
+      client: this.client,
+      pods: this.informers.informer<Pod>(kinds.Pod),
+      nodeName: NODE_NAME,
+      stateDir: profile.directory,
+      images: new ImageCatalog(catalogEntries(images, path, profile.cache)),
+      network,
+      clusterDomain: CLUSTER_DOMAIN,
+      dnsAddress: DNS_ADDRESS,
+      api: { address: KUBERNETES_ADDRESS, port: API_PORT },
+      log,
+    });
+    this.#node = node;
+    this.#stops.push(() => node.stop(POD_GRACE_MS));
+  }
+
+  #publishGateway(http: Server, https: Server): void {
+    const log = createLogger('gateway');
+    const slices = this.informers.informer<EndpointSlice>(kinds.EndpointSlice);
+    const endpoints = new GatewayEndpoints(slices, SYSTEM_NAMESPACE, GATEWAY_NAME);
+    const publishers = [
+      new GatewayPublisher({ server: http, endpoints: () => endpoints.ready('http2'), log }),
+      new GatewayPublisher({ server: https, endpoints: () => endpoints.ready('https'), log }),
+    ];
+    this.#stops.push(() => {
+      for (const publisher of publishers) publisher.close();
+    });
+  }
+
+  deployments() {
+    return this.informers.informer<Deployment>(kinds.Deployment);
+  }
+
+  pods() {
+    return this.informers.informer<Pod>(kinds.Pod);
+  }
+}

@@ -1,0 +1,25 @@
+// The image catalog of this machine: the proxy, the demos, and what the user's varka.yaml says.
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chainImages } from '@varka/demo-chain/images.ts';
+import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
+import { compileCacheDirectory } from './compile-cache.ts';
+
+/** Istio's own names for its proxy, so that manifests made for Istio find ours. */
+const PROXY_IMAGES = ['varka/proxyv2', 'docker.io/istio/proxyv2', 'istio/proxyv2'];
+const NODE = [process.execPath, '--disable-warning=ExperimentalWarning'];
+
+export function catalogEntries(
+  userEntries: readonly CatalogEntry[],
+  proxyBundle: string,
+  cache: string,
+): CatalogEntry[] {
+  const env = { NODE_COMPILE_CACHE: compileCacheDirectory(cache) };
+  const proxy = PROXY_IMAGES.map((image) => ({ image, program: { entrypoint: [...NODE, proxyBundle], env } }));
+  const demos = chainImages.map(({ image, module }) => {
+    const path = fileURLToPath(module);
+    return { image, program: { entrypoint: [...NODE, path], env, workingDir: dirname(path) } };
+  });
+  // Of two rows that fit equally well the catalog takes the later one: the user's.
+  return [...proxy, ...demos, ...userEntries];
+}

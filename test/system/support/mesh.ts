@@ -1,0 +1,134 @@
+// One mesh under test: its own VARKA_HOME, any free ports, commands run as a user would, and an end that is checked.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT } from './peers.ts';
+
+export interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Status {
+  readonly profile: string;
+  readonly pid: number;
+  readonly kubeconfig: string;
+  readonly api: string;
+  readonly gateway: { readonly http: string; readonly https: string };
+  readonly pods: readonly {
+    namespace: string;
+    name: string;
+    ready: string;
+    phase: string;
+    restarts: number;
+    ip: string;
+  }[];
+  readonly proxies: readonly { name: string; cds: string; lds: string; eds: string; rds: string }[];
+  readonly findings: readonly { code: string; level: string; object: string; message: string }[];
+}
+
+export interface MeshOptions {
+  readonly profile?: string;
+  /** Shared by profiles; made when not given. */
+  readonly home?: string;
+  readonly user?: { readonly uid: number; readonly gid: number };
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+const VARKA = join(ROOT, 'packages/varka/bin/varka.mjs');
+
+export function newHome(user?: { uid: number; gid: number }): string {
+  const home = mkdtempSync(join(tmpdir(), 'varka-test-'));
+  if (user !== undefined) chmodSync(home, 0o777);
+  return home;
+}
+
+async function collect(child: ChildProcess): Promise<Result> {
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+    });
+  }
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, ...output };
+}
+
+export class Mesh {
+  readonly home: string;
+  readonly profile: string;
+  readonly #options: MeshOptions;
+
+  constructor(options: MeshOptions = {}) {
+    this.#options = options;
+    this.home = options.home ?? newHome(options.user);
+    this.profile = options.profile ?? 'default';
+  }
+
+  get directory(): string {
+    return join(this.home, this.profile);
+  }
+
+  get log(): string {
+    return readFileSync(join(this.directory, 'logs/varka.log'), 'utf8');
+  }
+
+  /** Starts a command without waiting for its end. */
+  start(program: string, args: readonly string[], input?: string): ChildProcess {
+    const { user, env, cwd } = this.#options;
+    const become =
+      user === undefined ? [] : ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
+    const [command = program, ...rest] = [...become, program, ...args];
+    const child = spawn(command, rest, {
+      cwd: cwd ?? ROOT,
+      env: {
+        ...process.env,
+        VARKA_HOME: this.home,
+        HOME: this.home,
+        KUBECONFIG: join(this.directory, 'kubeconfig'),
+        NO_COLOR: '1',
+        ...env,
+      },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    child.stdin.end(input ?? '');
+    return child;
+  }
+
+  run(program: string, args: readonly string[], input?: string): Promise<Result> {
+    return collect(this.start(program, args, input));
+  }
+
+  varka(...args: string[]): Promise<Result> {
+    return this.run(process.execPath, this.#varkaArgs(args));
+  }
+
+  startVarka(...args: string[]): ChildProcess {
+    return this.start(process.execPath, this.#varkaArgs(args));
+  }
+
+  #varkaArgs([command = '', ...args]: string[]): string[] {
+    return [VARKA, command, '--profile', this.profile, ...args];
+  }
+
+  /** Any free ports, so that tests never meet each other or what the machine runs. */
+  up(...args: string[]): Promise<Result> {
+    return this.varka('up', '--detach', '--gateway-port', '0', '--gateway-https-port', '0', '--api-port', '0', ...args);
+  }
+
+  async status(): Promise<Status> {
+    const { code, stdout, stderr } = await this.varka('status', '--output', 'json');
+    if (code !== 0) throw new Error(`varka status: ${stderr}`);
+    return JSON.parse(stdout) as Status;
+  }
+
+  /** Ends what may still run, and deletes the home. For `after`. */
+  async dispose(): Promise<void> {
+    await this.varka('down', '--purge');
+    if (this.#options.home === undefined) rmSync(this.home, { recursive: true, force: true });
+  }
+}
