@@ -21,7 +21,9 @@ export function missingProgram(program: string, package_: string): string | unde
 }
 
 function nginxPreamble(directory: string): string {
-  return `worker_processes 1; daemon off; pid ${directory}/nginx.pid; error_log stderr crit;
+  // As root nginx would drop to a user who may not read the directory.
+  const user = process.getuid?.() === 0 ? 'user root; ' : '';
+  return `${user}worker_processes 1; daemon off; pid ${directory}/nginx.pid; error_log stderr crit;
 events { worker_connections 4096; }
 http {
   access_log off; keepalive_requests 100000000; tcp_nodelay on;
@@ -106,7 +108,11 @@ const VARKA: Contender = {
   name: 'varka',
   missing: existsSync(MAIN) ? undefined : `${MAIN} is not there`,
   start(_directory, port, upstreamPort) {
-    return MeasuredProcess.start(process.execPath, [MAIN, '--config-yaml', JSON.stringify(bootstrap(port, upstreamPort))], port);
+    return MeasuredProcess.start(
+      process.execPath,
+      [MAIN, '--config-yaml', JSON.stringify(bootstrap(port, upstreamPort))],
+      port,
+    );
   },
 };
 

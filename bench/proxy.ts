@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CONTENDERS, missingProgram, startServer } from './contenders.ts';
 import { type LoadResult, loadWithNode, loadWithWrk } from './load.ts';
-import { type MeasuredProcess, freePort } from './measured-process.ts';
+import { freePort, type MeasuredProcess } from './measured-process.ts';
 
 interface Run {
   readonly load: LoadResult;
@@ -79,7 +79,9 @@ function report(entries: readonly Entry[]): void {
     console.log(JSON.stringify({ machine, load: values, rows }, undefined, 2));
     return;
   }
-  console.log(`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; ${values.runs} paired runs of ${values.seconds} s, ${values.connections} connections, path ${values.path}; medians`);
+  console.log(
+    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; ${values.runs} paired runs of ${values.seconds} s, ${values.connections} connections, path ${values.path}; medians`,
+  );
   console.table(
     Object.fromEntries(
       rows.map((row) => [

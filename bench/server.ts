@@ -3,7 +3,9 @@ import net from 'node:net';
 
 const port = Number(process.argv[2]);
 const body = 'hello from the server behind the proxy, in sixty-four bytes or so\n';
-const response = Buffer.from(`HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+const response = Buffer.from(
+  `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+);
 
 net
   .createServer({ noDelay: true }, (socket) => {

@@ -174,7 +174,7 @@ describe('an expectation', () => {
   const setUp = () => {
     const clock = new FakeClock();
     const handlers: ((event: InformerEvent<KubeObject>) => void)[] = [];
-    const informer = { onEvent: (handler: (typeof handlers)[number]) => (handlers.push(handler), () => undefined) };
+    const informer = { onEvent: (handler: (typeof handlers)[number]) => handlers.push(handler) };
     const expectations = new Expectations(informer as unknown as Informer, clock);
     const tell = (type: 'added' | 'deleted', name: string) =>
       handlers[0]?.({ type, object: { metadata: { namespace: 'shop', name } } });

@@ -121,7 +121,7 @@ describe('over UDP', () => {
   });
 
   test('survives any bytes', async () => {
-    const socket = createSocket('udp4');
+    const good = encode(query('cart.shop.svc.cluster.local'));
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 600 }),
       // With a header that promises a question.
@@ -129,14 +129,15 @@ describe('over UDP', () => {
         .uint8Array({ minLength: 1, maxLength: 300 })
         .map((rest) => new Uint8Array([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...rest])),
     );
+    const socket = createSocket('udp4');
     await fc.assert(
       fc.asyncProperty(bytes, async (message) => {
-        await new Promise((resolve) => socket.send(message, server.port, '127.0.0.1', resolve));
+        socket.send(message, server.port, '127.0.0.1');
+        assert.equal(decode(await udp(good)).answers?.length, 1);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
     socket.close();
-    assert.equal(decode(await udp(encode(query('cart.shop.svc.cluster.local')))).answers?.length, 1);
   });
 });
 

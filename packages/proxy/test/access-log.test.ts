@@ -5,9 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { AccessLogEntry } from '../src/observe/access-log.ts';
-import { ISTIO_TEXT_FORMAT, compileJsonLogger, compileTextLogger } from '../src/observe/access-log-format.ts';
+import { compileJsonLogger, compileTextLogger, ISTIO_TEXT_FORMAT } from '../src/observe/access-log-format.ts';
 import { logSink } from '../src/observe/log-sink.ts';
-import { FakeCluster, OK, Proxy, Upstream, clusterOf, closedPort, eventually, forward, hostOf } from './http-harness.ts';
+import {
+  closedPort,
+  clusterOf,
+  eventually,
+  FakeCluster,
+  forward,
+  hostOf,
+  OK,
+  TestProxy,
+  Upstream,
+} from './http-harness.ts';
 
 function collecting(): { lines: string[]; write(line: string): void; flushSync(): void } {
   const lines: string[] = [];
@@ -51,10 +61,14 @@ function line(format: string, entry: AccessLogEntry): string {
 test('the default text of a forwarded request', async (t) => {
   const sink = collecting();
   const upstream = await Upstream.answering(t, () => OK);
-  const proxy = await Proxy.listen(t, {
+  const proxy = await TestProxy.listen(t, {
     clusters: [clusterOf(upstream)],
     decide: () => forward({ path: '/new', routeName: 'r1' }),
-    config: { accessLogs: [compileTextLogger(ISTIO_TEXT_FORMAT, sink)], useRemoteAddress: true, generateRequestId: true },
+    config: {
+      accessLogs: [compileTextLogger(ISTIO_TEXT_FORMAT, sink)],
+      useRemoteAddress: true,
+      generateRequestId: true,
+    },
   });
   const client = await proxy.client(t);
   client.write('POST /old?q HTTP/1.1\r\nHost: svc\r\nUser-Agent: me\r\nContent-Length: 3\r\n\r\nabc');
@@ -72,7 +86,7 @@ test('the default text of a forwarded request', async (t) => {
 
 test('the default text of a failed connection and of a request that could not be read', async (t) => {
   const sink = collecting();
-  const proxy = await Proxy.listen(t, {
+  const proxy = await TestProxy.listen(t, {
     clusters: [new FakeCluster('service', [hostOf(await closedPort())])],
     config: { accessLogs: [compileTextLogger(ISTIO_TEXT_FORMAT, sink)] },
   });
@@ -86,7 +100,10 @@ test('the default text of a failed connection and of a request that could not be
     sink.lines[0]!,
     /"GET \/ HTTP\/1\.1" 503 UF upstream_reset_before_response_started\{remote_connection_failure\|delayed_connect_error:_Connection_refused\} - "delayed_connect_error:_Connection_refused" 0 \d+ \d+ - "-" "-" "-" "svc" "127\.0\.0\.1:\d+" service - 10\.1\.2\.3:80 /,
   );
-  assert.match(sink.lines[1]!, /"- - HTTP\/1\.1" 400 DPE http1\.codec_error - "-" 0 11 \d+ - "-" "-" "-" "-" "-" - - 10\.1\.2\.3:80 127/);
+  assert.match(
+    sink.lines[1]!,
+    /"- - HTTP\/1\.1" 400 DPE http1\.codec_error - "-" 0 11 \d+ - "-" "-" "-" "-" "-" - - 10\.1\.2\.3:80 127/,
+  );
 });
 
 test('operators and their absence', () => {
@@ -95,7 +112,10 @@ test('operators and their absence', () => {
   assert.equal(line('%START_TIME%', entryOf()), '2026-02-03T04:05:06.078Z');
   assert.equal(line('%START_TIME(%Y/%m/%d %H:%M:%S.%3f %s)%', entryOf()), '2026/02/03 04:05:06.078 1770091506');
   assert.equal(line('%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_PORT%', entryOf()), 'fd00::1 80');
-  const headers = entryOf({ requestHeader: (name) => (name === 'b' ? 'abcdef' : undefined), responseHeader: (name) => `<${name}>` });
+  const headers = entryOf({
+    requestHeader: (name) => (name === 'b' ? 'abcdef' : undefined),
+    responseHeader: (name) => `<${name}>`,
+  });
   assert.equal(line('%REQ(A?B)% %REQ(B):3% %REQ(A)% %RESP(X-Y)%', headers), 'abcdef abc - <x-y>');
 });
 

@@ -1,11 +1,11 @@
 // The way of a request through the connection manager: forwarding, keep-alive, pipelining, bodies both ways.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OK, Proxy, Upstream, clusterOf, eventually, forward } from './http-harness.ts';
+import { clusterOf, eventually, forward, OK, TestProxy, Upstream } from './http-harness.ts';
 
 test('a request goes to the upstream as it came, and the response comes back', async (t) => {
   const upstream = await Upstream.answering(t, () => OK);
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   client.write('GET /a?b=c HTTP/1.1\r\nHost: svc:80\r\nX-Mixed-Case: yes\r\n\r\n');
   const { head, body } = await client.message();
@@ -24,7 +24,7 @@ test('a request goes to the upstream as it came, and the response comes back', a
 
 test('the upstream gets the head with the lines that had to change and no other', async (t) => {
   const upstream = await Upstream.listen(t);
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   client.write(
     'GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, X-Hop\r\nKeep-Alive: 5\r\nX-Hop: 1\r\nTE: gzip\r\nAccept: */*\r\n\r\n',
@@ -38,7 +38,7 @@ test('the upstream gets the head with the lines that had to change and no other'
 
 test('many requests on one client connection use one upstream connection', async (t) => {
   const upstream = await Upstream.answering(t, () => OK);
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   for (let i = 0; i < 20; i++) {
     client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -54,7 +54,7 @@ test('pipelined requests are answered in their order', async (t) => {
     served++;
     return `HTTP/1.1 200 OK\r\ncontent-length: ${path.length}\r\n\r\n${path}`;
   });
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   client.write(Array.from({ length: 50 }, (_, i) => `GET /${i} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
   for (let i = 0; i < 50; i++) assert.equal((await client.message()).body, `/${i}`);
@@ -67,7 +67,7 @@ test('a large body with content-length passes both ways unchanged', async (t) =>
     t,
     (_, body) => `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
   );
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   const body = Array.from({ length: size / 10 }, (_, i) => String(i).padStart(10, '0')).join('');
   client.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n${body}`);
@@ -81,9 +81,10 @@ test('a large body with content-length passes both ways unchanged', async (t) =>
 test('chunks and trailers pass both ways, chunk extensions do not', async (t) => {
   const upstream = await Upstream.answering(
     t,
-    (_, body) => `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3;x="y"\r\nabc\r\n0\r\nX-Sum: ${body.length}\r\n\r\n`,
+    (_, body) =>
+      `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3;x="y"\r\nabc\r\n0\r\nX-Sum: ${body.length}\r\n\r\n`,
   );
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   client.write('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;ext=1\r\nhello\r\n0\r\n\r\n');
   await client.take('\r\n\r\n');
@@ -98,7 +99,7 @@ test('a body that ends with the upstream connection reaches the client in chunks
     wire.socket.end('HTTP/1.1 200 OK\r\n\r\nuntil the end');
     return undefined;
   });
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   for (let i = 0; i < 2; i++) {
     client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -115,7 +116,7 @@ test('HEAD, 204 and 304 have no body whatever their fields say', async (t) => {
       ? 'HTTP/1.1 204 No Content\r\n\r\n'
       : 'HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n';
   });
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   client.write('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
   assert.match(await client.take('\r\n\r\n'), /content-length: 1000/);
@@ -128,7 +129,7 @@ test('HEAD, 204 and 304 have no body whatever their fields say', async (t) => {
 
 test('100 Continue and 103 Early Hints reach the client before the response', async (t) => {
   const upstream = await Upstream.listen(t);
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   client.write('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n');
   const wire = await upstream.connection(0);
@@ -144,7 +145,7 @@ test('100 Continue and 103 Early Hints reach the client before the response', as
 
 test('a client that asks for close gets it, and so does its connection', async (t) => {
   const upstream = await Upstream.answering(t, () => OK);
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
   const text = await client.end();
@@ -153,20 +154,20 @@ test('a client that asks for close gets it, and so does its connection', async (
 
 test('a response before the request is done ends the exchange and both connections', async (t) => {
   const upstream = await Upstream.listen(t);
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nsome');
   const wire = await upstream.connection(0);
   await wire.take('some');
   wire.write('HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\n\r\nbig');
-  assert.match(await client.end(), /^HTTP\/1.1 413 [^]*\r\nconnection: close\r\n[^]*big$/);
+  assert.match(await client.end(), /^HTTP\/1.1 413 [\s\S]*\r\nconnection: close\r\n[\s\S]*big$/);
   await wire.end();
 });
 
 test('a client that leaves takes its request off the upstream', async (t) => {
   const upstream = await Upstream.listen(t);
   const cluster = clusterOf(upstream);
-  const proxy = await Proxy.listen(t, { clusters: [cluster] });
+  const proxy = await TestProxy.listen(t, { clusters: [cluster] });
   const client = await proxy.client(t);
   client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   const wire = await upstream.connection(0);
@@ -186,7 +187,7 @@ test('an upstream that dies mid-body does not look like an end', async (t) => {
     wire.socket.end();
     return undefined;
   });
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   const text = await client.end();
@@ -210,7 +211,7 @@ test('a slow client holds the upstream back, not our memory', async (t) => {
     more();
     return undefined;
   });
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   client.socket.pause();
   client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -227,7 +228,7 @@ test('a slow client holds the upstream back, not our memory', async (t) => {
 
 test('path, authority and headers change as the decision says', async (t) => {
   const upstream = await Upstream.listen(t);
-  const proxy = await Proxy.listen(t, {
+  const proxy = await TestProxy.listen(t, {
     clusters: [clusterOf(upstream)],
     decide: () =>
       forward({

@@ -1,10 +1,10 @@
 // Headers the proxy writes: identity of the request, where it came from, and who answered (Envoy's names and rules).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HttpConnectionManagerConfig } from '../src/runtime/tables.ts';
 import { requestFacts } from '../src/downstream/request-headers.ts';
 import { RequestHead } from '../src/http/request-head.ts';
-import { OK, Proxy, Upstream, clusterOf } from './http-harness.ts';
+import type { HttpConnectionManagerConfig } from '../src/runtime/tables.ts';
+import { clusterOf, OK, TestProxy, Upstream } from './http-harness.ts';
 
 const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -35,12 +35,15 @@ test('the edge keeps the request id of an internal client', () => {
 });
 
 test('a sidecar leaves x-forwarded-for alone and takes one private address for internal', () => {
-  assert.deepEqual(requestFacts(headOf('X-Forwarded-For: 10.1.1.1', 'X-Forwarded-Proto: https', 'X-Request-Id: chosen'), SIDECAR), {
-    requestId: 'chosen',
-    forwardedFor: '10.1.1.1',
-    forwardedProto: 'https',
-    internal: true,
-  });
+  assert.deepEqual(
+    requestFacts(headOf('X-Forwarded-For: 10.1.1.1', 'X-Forwarded-Proto: https', 'X-Request-Id: chosen'), SIDECAR),
+    {
+      requestId: 'chosen',
+      forwardedFor: '10.1.1.1',
+      forwardedProto: 'https',
+      internal: true,
+    },
+  );
   assert.equal(requestFacts(headOf('X-Forwarded-For: 10.1.1.1, 10.1.1.2'), SIDECAR).internal, false);
   assert.equal(requestFacts(headOf('X-Forwarded-For: 8.8.8.8'), SIDECAR).internal, false);
   assert.equal(requestFacts(headOf(), SIDECAR).internal, false);
@@ -48,9 +51,13 @@ test('a sidecar leaves x-forwarded-for alone and takes one private address for i
   assert.equal(requestFacts(headOf(), { ...SIDECAR, generateRequestId: false }).requestId, undefined);
 });
 
-async function sentUpstream(t: Parameters<typeof Proxy.listen>[0], config: Partial<HttpConnectionManagerConfig>, fields: string) {
+async function sentUpstream(
+  t: Parameters<typeof TestProxy.listen>[0],
+  config: Partial<HttpConnectionManagerConfig>,
+  fields: string,
+) {
   const upstream = await Upstream.listen(t);
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)], config });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)], config });
   const client = await proxy.client(t);
   client.write(`GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
   return (await upstream.connection(0)).take('\r\n\r\n');
@@ -95,7 +102,10 @@ for (const [serverHeader, upstreamServer, expected] of [
 ] as const) {
   test(`server header: ${serverHeader}, upstream ${upstreamServer === '' ? 'says none' : 'says app'}`, async (t) => {
     const upstream = await Upstream.answering(t, () => `HTTP/1.1 200 OK\r\n${upstreamServer}content-length: 0\r\n\r\n`);
-    const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)], config: { serverHeader, serverName: 'istio-envoy' } });
+    const proxy = await TestProxy.listen(t, {
+      clusters: [clusterOf(upstream)],
+      config: { serverHeader, serverName: 'istio-envoy' },
+    });
     const client = await proxy.client(t);
     client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     const { head } = await client.message();
@@ -108,7 +118,7 @@ test('the upstream’s date stays, its service time does not', async (t) => {
     t,
     () => 'HTTP/1.1 200 OK\r\nDate: then\r\nX-Envoy-Upstream-Service-Time: 99999\r\ncontent-length: 0\r\n\r\n',
   );
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   const { head } = await client.message();
@@ -121,7 +131,7 @@ test('an HTTP/1.0 client, where allowed, gets no chunks and a closed connection'
     assert.match(head, /^GET \/ HTTP\/1\.1\r\n/);
     return 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n';
   });
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)], config: { acceptHttp10: true } });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)], config: { acceptHttp10: true } });
   const client = await proxy.client(t);
   client.write('GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n');
   const text = await client.end();
@@ -131,7 +141,7 @@ test('an HTTP/1.0 client, where allowed, gets no chunks and a closed connection'
 
 test('an HTTP/1.0 client that asks to keep the connection keeps it', async (t) => {
   const upstream = await Upstream.answering(t, () => OK);
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)], config: { acceptHttp10: true } });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)], config: { acceptHttp10: true } });
   const client = await proxy.client(t);
   for (let i = 0; i < 2; i++) {
     client.write('GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n');

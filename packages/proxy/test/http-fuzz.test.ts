@@ -7,21 +7,46 @@ import { HeadBuffer } from '../src/http/head-buffer.ts';
 import { FAULTY, INCOMPLETE } from '../src/http/message-head.ts';
 import { normalizePath } from '../src/http/path-normalizer.ts';
 import { RequestHead } from '../src/http/request-head.ts';
-import { OK, Proxy, Upstream, clusterOf } from './http-harness.ts';
+import { clusterOf, OK, TestProxy, Upstream } from './http-harness.ts';
 
 const LIMITS = { maxBytes: 400, maxFields: 8 };
 
 /** Pieces of requests, right and wrong, that make interesting wholes. */
 const fragment = fc.constantFrom(
-  'GET / HTTP/1.1\r\n', 'POST /a%2e/../b HTTP/1.1\r\n', 'GET http://x/ HTTP/1.1\r\n', 'Host: a\r\n', 'Host: b\r\n',
-  'Content-Length: 3\r\n', 'Content-Length: x\r\n', 'Transfer-Encoding: chunked\r\n', 'Connection: close\r\n',
-  'Connection: x-y, upgrade\r\n', 'Upgrade: websocket\r\n', 'X-Long: ' + 'y'.repeat(150) + '\r\n', 'bad line\r\n', ' folded\r\n',
-  'X: \0\r\n', 'X: a\n', '\r\n', '\n', '\r', 'abc', '3\r\nabc\r\n0\r\n\r\n', ': v\r\n', 'X : v\r\n', 'HTTP/1.1 200 OK\r\n',
+  'GET / HTTP/1.1\r\n',
+  'POST /a%2e/../b HTTP/1.1\r\n',
+  'GET http://x/ HTTP/1.1\r\n',
+  'Host: a\r\n',
+  'Host: b\r\n',
+  'Content-Length: 3\r\n',
+  'Content-Length: x\r\n',
+  'Transfer-Encoding: chunked\r\n',
+  'Connection: close\r\n',
+  'Connection: x-y, upgrade\r\n',
+  'Upgrade: websocket\r\n',
+  `X-Long: ${'y'.repeat(150)}\r\n`,
+  'bad line\r\n',
+  ' folded\r\n',
+  'X: \0\r\n',
+  'X: a\n',
+  '\r\n',
+  '\n',
+  '\r',
+  'abc',
+  '3\r\nabc\r\n0\r\n\r\n',
+  ': v\r\n',
+  'X : v\r\n',
+  'HTTP/1.1 200 OK\r\n',
 ); // prettier-ignore
 
 const message = fc.oneof(
   { weight: 4, arbitrary: fc.array(fragment, { maxLength: 14 }).map((parts) => parts.join('')) },
-  { weight: 2, arbitrary: fc.array(fragment, { maxLength: 8 }).map((parts) => `GET / HTTP/1.1\r\nHost: a\r\n${parts.join('')}\r\n`) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .array(fragment, { maxLength: 8 })
+      .map((parts) => `GET / HTTP/1.1\r\nHost: a\r\n${parts.join('')}\r\n`),
+  },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 600 }).map((bytes) => Buffer.from(bytes).toString('latin1')) },
 );
 
@@ -68,13 +93,17 @@ test('a head means the same however it is cut', () => {
   );
 });
 
-const chunkedBody = fc.array(fc.tuple(fc.string({ minLength: 1, maxLength: 40 }), fc.constantFrom('', ';a=b', ' ;x')), { maxLength: 6 });
+const chunkedBody = fc.array(fc.tuple(fc.string({ minLength: 1, maxLength: 40 }), fc.constantFrom('', ';a=b', ' ;x')), {
+  maxLength: 6,
+});
 
 test('a chunked body ends at the same byte however it is cut, and keeps its content', () => {
   fc.assert(
     fc.property(chunkedBody, fc.boolean(), cuts, (chunks, unframe, at) => {
       const data = chunks.map(([text]) => Buffer.from(text, 'utf8'));
-      const framed = data.map((bytes, i) => `${bytes.length.toString(16)}${chunks[i]![1]}\r\n${bytes.toString('latin1')}\r\n`);
+      const framed = data.map(
+        (bytes, i) => `${bytes.length.toString(16)}${chunks[i]![1]}\r\n${bytes.toString('latin1')}\r\n`,
+      );
       const bytes = Buffer.from(`${framed.join('')}0\r\nx-t: 1\r\n\r\nNEXT`, 'latin1');
       const scanner = new BodyScanner();
       scanner.begin('chunked', 0, unframe);
@@ -90,7 +119,10 @@ test('a chunked body ends at the same byte however it is cut, and keeps its cont
       assert.equal(scanner.fault, undefined);
       assert.ok(scanner.done);
       assert.equal(taken, bytes.length - 4);
-      assert.equal(scanner.received, data.reduce((sum, piece) => sum + piece.length, 0));
+      assert.equal(
+        scanner.received,
+        data.reduce((sum, piece) => sum + piece.length, 0),
+      );
       const content = data.map((piece) => piece.toString('latin1'));
       const plain = content.map((text, i) => `${data[i]!.length.toString(16)}\r\n${text}\r\n`).join('');
       assert.equal(passed, unframe ? content.join('') : `${plain}0\r\nx-t: 1\r\n\r\n`);
@@ -101,13 +133,19 @@ test('a chunked body ends at the same byte however it is cut, and keeps its cont
 
 test('garbage for a chunked body is a fault or waits for more, and never loops or throws', () => {
   fc.assert(
-    fc.property(fc.oneof(fc.uint8Array({ maxLength: 300 }), message.map((text) => Buffer.from(text, 'latin1'))), (bytes) => {
-      const scanner = new BodyScanner();
-      scanner.begin('chunked', 0);
-      const end = scanner.scan(bytes, 0, bytes.length);
-      assert.ok(end <= bytes.length);
-      assert.ok(scanner.done || scanner.fault !== undefined || end === bytes.length);
-    }),
+    fc.property(
+      fc.oneof(
+        fc.uint8Array({ maxLength: 300 }),
+        message.map((text) => Buffer.from(text, 'latin1')),
+      ),
+      (bytes) => {
+        const scanner = new BodyScanner();
+        scanner.begin('chunked', 0);
+        const end = scanner.scan(bytes, 0, bytes.length);
+        assert.ok(end <= bytes.length);
+        assert.ok(scanner.done || scanner.fault !== undefined || end === bytes.length);
+      },
+    ),
     { numRuns: 2000 },
   );
 });
@@ -127,7 +165,7 @@ test('a normalized path has no dot segments and stays as it is', () => {
 
 test('whatever a client sends, in whatever packets, it is answered alike and the proxy lives', async (t) => {
   const upstream = await Upstream.answering(t, () => OK);
-  const proxy = await Proxy.listen(t, {
+  const proxy = await TestProxy.listen(t, {
     clusters: [clusterOf(upstream)],
     config: { maxRequestHeaderBytes: LIMITS.maxBytes, maxRequestHeaders: LIMITS.maxFields, accessLogs: [] },
   });
@@ -145,10 +183,14 @@ test('whatever a client sends, in whatever packets, it is answered alike and the
     return answers.slice(0, 1);
   };
   await fc.assert(
-    fc.asyncProperty(message.filter((text) => text.includes('\n')), cuts, async (text, at) => {
-      const bytes = Buffer.from(`${text}\r\n\r\n\r\n\r\n`, 'latin1');
-      assert.deepEqual(await outcome(pieces(bytes, at).filter((part) => part.length > 0)), await outcome([bytes]));
-    }),
+    fc.asyncProperty(
+      message.filter((text) => text.includes('\n')),
+      cuts,
+      async (text, at) => {
+        const bytes = Buffer.from(`${text}\r\n\r\n\r\n\r\n`, 'latin1');
+        assert.deepEqual(await outcome(pieces(bytes, at).filter((part) => part.length > 0)), await outcome([bytes]));
+      },
+    ),
     { numRuns: 150 },
   );
   const client = await proxy.client(t);
@@ -161,8 +203,19 @@ test('whatever an upstream answers, the client gets an answer or an end, and the
     fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
     fc
       .array(
-        fc.constantFrom('HTTP/1.1 200 OK\r\n', 'HTTP/1.1 100 Continue\r\n\r\n', 'Content-Length: 2\r\n', 'Transfer-Encoding: chunked\r\n',
-          'Connection: close\r\n', '\r\n', 'ok', '2\r\nok\r\n', '0\r\n\r\n', 'X: \0\r\n', 'HTTP/1.1 204 No Content\r\n'), // prettier-ignore
+        fc.constantFrom(
+          'HTTP/1.1 200 OK\r\n',
+          'HTTP/1.1 100 Continue\r\n\r\n',
+          'Content-Length: 2\r\n',
+          'Transfer-Encoding: chunked\r\n',
+          'Connection: close\r\n',
+          '\r\n',
+          'ok',
+          '2\r\nok\r\n',
+          '0\r\n\r\n',
+          'X: \0\r\n',
+          'HTTP/1.1 204 No Content\r\n',
+        ), // prettier-ignore
         { maxLength: 8 },
       )
       .map((parts) => Buffer.from(parts.join(''), 'latin1')),
@@ -173,7 +226,7 @@ test('whatever an upstream answers, the client gets an answer or an end, and the
     wire.socket.end(next);
   });
   const cluster = clusterOf(upstream);
-  const proxy = await Proxy.listen(t, { clusters: [cluster], config: { accessLogs: [] } });
+  const proxy = await TestProxy.listen(t, { clusters: [cluster], config: { accessLogs: [] } });
   await fc.assert(
     fc.asyncProperty(answer, async (bytes) => {
       next = bytes;

@@ -52,7 +52,8 @@ export class Wire {
     while (!ready()) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       this.#waiting.push(resolve);
-      const late = () => reject(new Error(`waited 5 s for ${what}; so far: ${JSON.stringify(this.text.slice(0, 2000))}`));
+      const late = () =>
+        reject(new Error(`waited 5 s for ${what}; so far: ${JSON.stringify(this.text.slice(0, 2000))}`));
       deadline.addEventListener('abort', late, { once: true });
       await promise.finally(() => deadline.removeEventListener('abort', late));
     }
@@ -103,7 +104,10 @@ export class Upstream {
     });
   }
 
-  static async listen(t: TestContext, onConnection: (wire: Wire, index: number) => void = () => undefined): Promise<Upstream> {
+  static async listen(
+    t: TestContext,
+    onConnection: (wire: Wire, index: number) => void = () => undefined,
+  ): Promise<Upstream> {
     const upstream = new Upstream(onConnection);
     upstream.server.listen(0, '127.0.0.1');
     await once(upstream.server, 'listening');
@@ -115,7 +119,10 @@ export class Upstream {
   }
 
   /** Answers each request, read by its head and content-length, with what `answer` gives. */
-  static answering(t: TestContext, answer: (head: string, body: string, wire: Wire) => string | undefined): Promise<Upstream> {
+  static answering(
+    t: TestContext,
+    answer: (head: string, body: string, wire: Wire) => string | undefined,
+  ): Promise<Upstream> {
     return Upstream.listen(t, async (wire) => {
       for (;;) {
         await wire.until(() => wire.text.includes('\r\n\r\n') || wire.ended || wire.closed, 'a request');
@@ -212,7 +219,7 @@ export interface ProxyOptions {
 }
 
 /** A proxy on a port of its own. What it logs is kept. */
-export class Proxy {
+export class TestProxy {
   readonly entries: AccessLogEntry[] = [];
   readonly handles: HttpConnectionHandle[] = [];
   readonly drain = new DrainSignal();
@@ -266,8 +273,8 @@ export class Proxy {
     });
   }
 
-  static async listen(t: TestContext, options: ProxyOptions = {}): Promise<Proxy> {
-    const proxy = new Proxy(options);
+  static async listen(t: TestContext, options: ProxyOptions = {}): Promise<TestProxy> {
+    const proxy = new TestProxy(options);
     proxy.server.listen(0, '127.0.0.1');
     await once(proxy.server, 'listening');
     t.after(() => {

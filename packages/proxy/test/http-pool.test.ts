@@ -1,7 +1,7 @@
 // Upstream connections kept between requests: which is used next, when they close, what a host's leaving does.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OK, Proxy, Upstream, clusterOf, eventually } from './http-harness.ts';
+import { clusterOf, eventually, OK, TestProxy, Upstream } from './http-harness.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
@@ -14,7 +14,7 @@ test('the connection used last is used next', async (t) => {
       wire.write(OK);
     }
   });
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const clients = await Promise.all([proxy.client(t), proxy.client(t)]);
   for (const client of clients) client.write(GET);
   for (const client of clients) await client.message();
@@ -32,7 +32,7 @@ test('a connection serves as many requests as the cluster allows', async (t) => 
   const upstream = await Upstream.answering(t, () => OK);
   const cluster = clusterOf(upstream);
   cluster.maxRequestsPerConnection = 2;
-  const proxy = await Proxy.listen(t, { clusters: [cluster] });
+  const proxy = await TestProxy.listen(t, { clusters: [cluster] });
   const client = await proxy.client(t);
   for (let i = 0; i < 4; i++) {
     client.write(GET);
@@ -45,7 +45,7 @@ test('idle connections close after the cluster’s time', async (t) => {
   const upstream = await Upstream.answering(t, () => OK);
   const cluster = clusterOf(upstream);
   cluster.idleTimeoutMs = 30;
-  const proxy = await Proxy.listen(t, { clusters: [cluster] });
+  const proxy = await TestProxy.listen(t, { clusters: [cluster] });
   const client = await proxy.client(t);
   client.write(GET);
   await client.message();
@@ -56,7 +56,7 @@ test('idle connections close after the cluster’s time', async (t) => {
 test('a connection the upstream closes while idle is not used again', async (t) => {
   const upstream = await Upstream.answering(t, () => OK);
   const cluster = clusterOf(upstream);
-  const proxy = await Proxy.listen(t, { clusters: [cluster] });
+  const proxy = await TestProxy.listen(t, { clusters: [cluster] });
   const client = await proxy.client(t);
   client.write(GET);
   await client.message();
@@ -67,9 +67,12 @@ test('a connection the upstream closes while idle is not used again', async (t) 
 });
 
 test('a response that says close is obeyed', async (t) => {
-  const upstream = await Upstream.answering(t, () => 'HTTP/1.1 200 OK\r\nConnection: close\r\ncontent-length: 2\r\n\r\nok');
+  const upstream = await Upstream.answering(
+    t,
+    () => 'HTTP/1.1 200 OK\r\nConnection: close\r\ncontent-length: 2\r\n\r\nok',
+  );
   const cluster = clusterOf(upstream);
-  const proxy = await Proxy.listen(t, { clusters: [cluster] });
+  const proxy = await TestProxy.listen(t, { clusters: [cluster] });
   const client = await proxy.client(t);
   for (let i = 0; i < 2; i++) {
     client.write(GET);
@@ -83,7 +86,7 @@ test('a host that leaves closes its idle connections now and busy ones when done
   const upstream = await Upstream.listen(t);
   const cluster = clusterOf(upstream);
   const host = cluster.hosts[0]!;
-  const proxy = await Proxy.listen(t, { clusters: [cluster] });
+  const proxy = await TestProxy.listen(t, { clusters: [cluster] });
   const [idle, busy] = await Promise.all([proxy.client(t), proxy.client(t)]);
   idle.write(GET);
   busy.write(GET);
@@ -103,7 +106,7 @@ test('a host that leaves closes its idle connections now and busy ones when done
 test('counts come back to nothing', async (t) => {
   const upstream = await Upstream.answering(t, () => OK);
   const cluster = clusterOf(upstream);
-  const proxy = await Proxy.listen(t, { clusters: [cluster] });
+  const proxy = await TestProxy.listen(t, { clusters: [cluster] });
   const clients = await Promise.all(Array.from({ length: 10 }, () => proxy.client(t)));
   for (const client of clients) client.write(GET);
   for (const client of clients) await client.message();

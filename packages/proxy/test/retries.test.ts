@@ -2,7 +2,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { backoffMs } from '../src/downstream/retry.ts';
-import { FakeCluster, OK, Proxy, Upstream, closedPort, clusterOf, eventually, forward, hostOf, retryPolicy } from './http-harness.ts';
+import {
+  closedPort,
+  clusterOf,
+  eventually,
+  FakeCluster,
+  forward,
+  hostOf,
+  OK,
+  retryPolicy,
+  TestProxy,
+  Upstream,
+} from './http-harness.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
@@ -21,7 +32,7 @@ test('a 5xx is tried again until it is not', async (t) => {
     return counts.length < 3 ? status(503) : OK;
   });
   const cluster = clusterOf(upstream);
-  const proxy = await Proxy.listen(t, { clusters: [cluster], decide: retrying('5xx') });
+  const proxy = await TestProxy.listen(t, { clusters: [cluster], decide: retrying('5xx') });
   const client = await proxy.client(t);
   client.write(GET);
   assert.equal((await client.message()).body, 'ok');
@@ -37,7 +48,7 @@ test('when retries run out the last response passes, with flag URX', async (t) =
     served++;
     return status(503);
   });
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)], decide: retrying('5xx') });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)], decide: retrying('5xx') });
   const client = await proxy.client(t);
   client.write(GET);
   const { head, body } = await client.message();
@@ -67,7 +78,10 @@ for (const [conditions, response, retried] of RESPONSES) {
     let served = 0;
     const upstream = await Upstream.answering(t, () => (served++ === 0 ? response : OK));
     const retry = retryPolicy({ retryOn: new Set(conditions), retriableStatusCodes: new Set([418]) });
-    const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)], decide: () => forward({ path: '/', retry }) });
+    const proxy = await TestProxy.listen(t, {
+      clusters: [clusterOf(upstream)],
+      decide: () => forward({ path: '/', retry }),
+    });
     const client = await proxy.client(t);
     client.write(GET);
     await client.message();
@@ -79,7 +93,7 @@ test('a host that refuses is passed over for one that answers', async (t) => {
   const upstream = await Upstream.answering(t, () => OK);
   const cluster = new FakeCluster('service', [hostOf(await closedPort()), hostOf(upstream.port)]);
   const retry = retryPolicy({ retryOn: new Set(['connect-failure']), avoidPreviousHosts: 5 });
-  const proxy = await Proxy.listen(t, { clusters: [cluster], decide: () => forward({ path: '/', retry }) });
+  const proxy = await TestProxy.listen(t, { clusters: [cluster], decide: () => forward({ path: '/', retry }) });
   const client = await proxy.client(t);
   client.write(GET);
   assert.equal((await client.message()).body, 'ok');
@@ -89,7 +103,7 @@ test('a host that refuses is passed over for one that answers', async (t) => {
 
 test('connect failures to the end say that they were retried', async (t) => {
   const cluster = new FakeCluster('service', [hostOf(await closedPort())]);
-  const proxy = await Proxy.listen(t, { clusters: [cluster], decide: retrying('connect-failure') });
+  const proxy = await TestProxy.listen(t, { clusters: [cluster], decide: retrying('connect-failure') });
   const client = await proxy.client(t);
   client.write(GET);
   const { body } = await client.message();
@@ -104,7 +118,7 @@ test('a body is sent again with the retry, whole', async (t) => {
     bodies.push(body);
     return bodies.length === 1 ? status(503) : OK;
   });
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)], decide: retrying('5xx') });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)], decide: retrying('5xx') });
   const client = await proxy.client(t);
   const body = '0123456789'.repeat(30_000);
   client.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
@@ -118,7 +132,7 @@ test('a body larger than the buffer is not kept, so its failure passes', async (
     served++;
     return status(503);
   });
-  const proxy = await Proxy.listen(t, {
+  const proxy = await TestProxy.listen(t, {
     clusters: [clusterOf(upstream)],
     decide: retrying('5xx'),
     config: { perConnectionBufferLimit: 100_000 },
@@ -134,12 +148,12 @@ test('a per-try timeout is tried again where resets are, and is 504 where they a
   const upstream = await Upstream.answering(t, () => (served++ === 0 ? undefined : OK));
   const decide = (conditions: string[]) => () =>
     forward({ path: '/', retry: retryPolicy({ retryOn: new Set(conditions), perTryTimeoutMs: 30 }) });
-  const patient = await Proxy.listen(t, { clusters: [clusterOf(upstream)], decide: decide(['reset']) });
+  const patient = await TestProxy.listen(t, { clusters: [clusterOf(upstream)], decide: decide(['reset']) });
   const first = await patient.client(t);
   first.write(GET);
   assert.equal((await first.message()).body, 'ok');
   served = 0;
-  const strict = await Proxy.listen(t, { clusters: [clusterOf(upstream)], decide: decide(['connect-failure']) });
+  const strict = await TestProxy.listen(t, { clusters: [clusterOf(upstream)], decide: decide(['connect-failure']) });
   const second = await strict.client(t);
   second.write(GET);
   assert.match((await second.message()).head, /^HTTP\/1\.1 504 /);
@@ -155,7 +169,7 @@ test('a kept-alive connection that died unnoticed is replaced without the client
     await wire.take('\r\n\r\n');
     wire.socket.resetAndDestroy();
   });
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   for (let i = 0; i < 2; i++) {
     client.write(GET);
@@ -171,7 +185,7 @@ test('a POST on a connection that died is not sent twice', async (t) => {
     await wire.take('\r\n\r\n');
     wire.socket.resetAndDestroy();
   });
-  const proxy = await Proxy.listen(t, { clusters: [clusterOf(upstream)] });
+  const proxy = await TestProxy.listen(t, { clusters: [clusterOf(upstream)] });
   const client = await proxy.client(t);
   client.write(GET);
   await client.message();
@@ -184,7 +198,11 @@ test('a client that leaves during the back-off ends the attempts', async (t) => 
   const upstream = await Upstream.answering(t, () => status(503));
   const retry = retryPolicy({ retryOn: new Set(['5xx']), backoffBaseMs: 60_000, backoffMaxMs: 60_000 });
   const cluster = clusterOf(upstream);
-  const proxy = await Proxy.listen(t, { clusters: [cluster], decide: () => forward({ path: '/', retry }), draw: () => 0.99 });
+  const proxy = await TestProxy.listen(t, {
+    clusters: [cluster],
+    decide: () => forward({ path: '/', retry }),
+    draw: () => 0.99,
+  });
   const client = await proxy.client(t);
   client.write(GET);
   await eventually(() => cluster.stats.upstreamRqRetry === 1, 'the retry');
@@ -196,5 +214,8 @@ test('back-off has full jitter under an interval that doubles up to its maximum'
   const policy = retryPolicy({ backoffBaseMs: 25, backoffMaxMs: 250 });
   const longest = [1, 2, 3, 4, 5, 6].map((retry) => backoffMs(policy, retry, () => 0.999999));
   assert.deepEqual(longest, [24, 49, 99, 199, 249, 249]);
-  assert.equal(backoffMs(policy, 3, () => 0), 0);
+  assert.equal(
+    backoffMs(policy, 3, () => 0),
+    0,
+  );
 });

@@ -19,10 +19,12 @@ export function parseJsonPath(text: string): ((root: unknown) => unknown) | unde
 function stepsOf(text: string): Step[] | undefined {
   const steps: Step[] = [];
   const path = text.startsWith('$') ? text.slice(1) : text;
-  STEP.lastIndex = 0;
-  while (STEP.lastIndex < path.length) {
+  // The expression keeps its place in itself, and a filter has a path of its own: so the place is kept here.
+  for (let at = 0; at < path.length; ) {
+    STEP.lastIndex = at;
     const match = STEP.exec(path);
     if (match === null) return undefined;
+    at = STEP.lastIndex;
     const [whole, quoted, name, index, filter, equals] = match;
     const field = quoted ?? name;
     if (field !== undefined) steps.push({ kind: 'field', name: field.replace(/\\(.)/g, '$1') });

@@ -57,6 +57,16 @@ interface Connected {
   readonly name: string;
 }
 
+/** A version on its way; `waiting` are those who were there when it set out. */
+interface Push {
+  readonly version: string;
+  readonly events: number;
+  readonly changedAt: number;
+  readonly pushedAt: number;
+  readonly proxies: number;
+  readonly waiting: Set<AdsConnection>;
+}
+
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const plane = new RunningControlPlane(options);
   await plane.listen();
@@ -75,7 +85,7 @@ class RunningControlPlane implements ControlPlane {
   #port = 0;
   #versions = 0;
   #stopped = false;
-  #push: { version: string; events: number; changedAt: number; pushedAt: number } | undefined;
+  #push: Push | undefined;
   #convergence: Convergence | undefined;
 
   constructor(options: ControlPlaneOptions) {
@@ -168,6 +178,7 @@ class RunningControlPlane implements ControlPlane {
     this.#connected.delete(connection);
     this.#options.log.debug('proxy disconnected', { proxy: connected.name });
     this.#conditions.gone(connected.name);
+    this.#arrived(connection);
   }
 
   #pushAll(burst: Burst): void {
@@ -177,7 +188,14 @@ class RunningControlPlane implements ControlPlane {
     // Istio's form: when, and which in turn.
     const version = `${new Date(pushedAt).toISOString()}/${this.#versions}`;
     this.#snapshot = this.#registry.snapshot(version);
-    this.#push = { version, events: burst.events, changedAt: burst.startedAt, pushedAt };
+    this.#push = {
+      version,
+      events: burst.events,
+      changedAt: burst.startedAt,
+      pushedAt,
+      proxies: this.#connected.size,
+      waiting: new Set(this.#connected.keys()),
+    };
     for (const [connection, { id, name }] of this.#connected) this.#publish(connection, id, name);
     this.#conditions.changed();
     this.#options.log.debug('configuration pushed', {
@@ -205,19 +223,22 @@ class RunningControlPlane implements ControlPlane {
   }
 
   #applied(connection: AdsConnection, version: string): void {
-    const push = this.#push;
     const name = this.#connected.get(connection)?.name;
     if (name !== undefined) this.#conditions.applied(name);
-    if (push === undefined || push.version !== version) return;
-    const connections = [...this.#connected.keys()];
-    if (connections.some((other) => other.appliedVersion !== version)) return;
+    if (this.#push?.version === version) this.#arrived(connection);
+  }
+
+  /** Notes how long a version took once the last of those who were waiting for it has it, or has gone. */
+  #arrived(connection: AdsConnection): void {
+    const push = this.#push;
+    if (!push?.waiting.delete(connection) || push.waiting.size > 0) return;
     const now = this.#clock.now();
     this.#convergence = {
-      version,
+      version: push.version,
       events: push.events,
       sinceChangeMs: now - push.changedAt,
       sincePushMs: now - push.pushedAt,
-      proxies: connections.length,
+      proxies: push.proxies,
     };
     this.#options.log.debug('configuration is live', { ...this.#convergence });
   }

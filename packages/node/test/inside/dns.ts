@@ -61,7 +61,7 @@ test('short names by the search list, other namespaces by name, the API server',
       'example.com ENOTFOUND',
       'localhost 127.0.0.1,::1',
       `asker ${pod.ip}`,
-      JSON.stringify([{ name: 'cart.shop.svc.cluster.local', port: 80, priority: 0, weight: 100, type: "SRV" }]),
+      JSON.stringify([{ name: 'cart.shop.svc.cluster.local', port: 80, priority: 0, weight: 100, type: 'SRV' }]),
     ].map((line) => line),
   );
 });

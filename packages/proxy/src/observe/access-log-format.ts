@@ -59,7 +59,9 @@ function compileJson(format: JsonFormat): (entry: AccessLogEntry) => string {
     const items = (format as readonly JsonFormat[]).map(compileJson);
     return (entry) => `[${items.map((item) => item(entry)).join(',')}]`;
   }
-  const members = Object.entries(format).map(([key, value]) => [`${JSON.stringify(key)}:`, compileJson(value)] as const);
+  const members = Object.entries(format).map(
+    ([key, value]) => [`${JSON.stringify(key)}:`, compileJson(value)] as const,
+  );
   return (entry) => `{${members.map(([key, value]) => key + value(entry)).join(',')}}`;
 }
 
@@ -76,7 +78,10 @@ function parse(format: string): Part[] {
     literal += format.slice(position, percent);
     OPERATOR.lastIndex = percent;
     const match = OPERATOR.exec(format);
-    if (match === null) throw new Error(`access log format: '${format.slice(percent, percent + 40)}' is no operator; write %% for a percent sign`);
+    if (match === null)
+      throw new Error(
+        `access log format: '${format.slice(percent, percent + 40)}' is no operator; write %% for a percent sign`,
+      );
     position = OPERATOR.lastIndex;
     const [, name, argument, length] = match;
     if (name === undefined) {
@@ -179,7 +184,9 @@ function header(
 ): Operator {
   const [first, second] = (argument ?? '').toLowerCase().split('?');
   if (first === undefined || first === '') {
-    throw new Error(`access log format: %${operator}% needs a header name in parentheses, such as %${operator}(user-agent)%`);
+    throw new Error(
+      `access log format: %${operator}% needs a header name in parentheses, such as %${operator}(user-agent)%`,
+    );
   }
   if (second === undefined) return (entry) => read(entry, first);
   return (entry) => read(entry, first) ?? read(entry, second);

@@ -73,6 +73,8 @@ export function compileListener(
     bindToPort: proto.bindToPort ?? proto.deprecatedV1?.bindToPort ?? true,
     useOriginalDst: proto.useOriginalDst ?? false,
     ...filters,
+    // Envoy adds the original_dst listener filter itself to a listener that hands connections over by destination.
+    originalDst: filters.originalDst || (proto.useOriginalDst ?? false),
     inspectTimeoutMs: proto.listenerFiltersTimeout === undefined ? 15_000 : durationMs(proto.listenerFiltersTimeout),
     continueOnInspectTimeout: proto.continueOnListenerFiltersTimeout,
     direction: DIRECTION[proto.trafficDirection] ?? 'unspecified',

@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createRequire, findPackageJSON } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorCode } from '../errors.ts';
@@ -34,7 +34,9 @@ const KEPT = 3;
  * `import` and `require`. Node resolves the link, so koffi finds its own parts where npm put them.
  */
 function linkKoffi(directory: string): void {
-  const target = dirname(require.resolve('koffi/package.json'));
+  const manifest = findPackageJSON('koffi', import.meta.url);
+  if (manifest === undefined) throw new Error('koffi is not installed; run `npm ci` in the clone');
+  const target = dirname(manifest);
   const link = join(directory, 'node_modules/koffi');
   if (readlinkOrNot(link) === target) return;
   mkdirSync(dirname(link), { recursive: true });

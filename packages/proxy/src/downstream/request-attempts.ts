@@ -1,0 +1,286 @@
+// The attempts at one request: cluster, host, connection, and another go when the outcome and the policy say so.
+import type { ForwardDecision, RouteDecision } from '@varka/decide/route-table.ts';
+import type { RequestHead } from '../http/request-head.ts';
+import type { ResponseHead } from '../http/response-head.ts';
+import type { Cluster, PickContext } from '../upstream/cluster.ts';
+import type { Host } from '../upstream/host.ts';
+import type { HttpConnection, ResetReason, UpstreamHandler } from '../upstream/http-connection.ts';
+import { HttpPool } from '../upstream/http-pool.ts';
+import type { ConnectFailure } from '../upstream/socket.ts';
+import type { ExchangeOwner } from './exchange-owner.ts';
+import { type Failure, resetFlag } from './local-reply.ts';
+import { bodyPieces, RequestBody } from './request-body.ts';
+import { type RequestFacts, renderRequest } from './request-headers.ts';
+import { backoffMs, isIdempotent, retriesReset, retriesResponse } from './retry.ts';
+
+/** The half of an exchange that faces the upstream; `Exchange` is the half that answers the client. One object, for one request. */
+export abstract class RequestAttempts implements UpstreamHandler {
+  readonly owner: ExchangeOwner;
+  readonly request: RequestHead;
+  readonly startTime: number;
+  /** What the log shows. */
+  path = '';
+  facts: RequestFacts | undefined = undefined;
+  decision: RouteDecision | undefined = undefined;
+  cluster: Cluster | undefined = undefined;
+  host: Host | undefined = undefined;
+  upstreamLocal: string | undefined = undefined;
+  flags = '';
+  transportFailure = '';
+  /** The whole request is in. */
+  requestComplete = false;
+  protected readonly body = new RequestBody();
+  protected connection: HttpConnection | undefined = undefined;
+  protected sentAt = 0;
+  protected responseStarted = false;
+  protected over = false;
+  #attempts = 0;
+  #retries = 0;
+  #replayed = false;
+  #tried: Set<Host> | undefined = undefined;
+  /** The request's head is on the connection. */
+  #sent = false;
+  #routeTimer: NodeJS.Timeout | undefined = undefined;
+  #tryTimer: NodeJS.Timeout | undefined = undefined;
+  #backoffTimer: NodeJS.Timeout | undefined = undefined;
+
+  constructor(owner: ExchangeOwner, request: RequestHead) {
+    this.owner = owner;
+    this.request = request;
+    this.startTime = owner.deps.now();
+  }
+
+  abstract onInterim(head: ResponseHead): void;
+  abstract onResponse(head: ResponseHead, bytes: Buffer, from: number, to: number): void;
+  abstract onResponseBody(bytes: Buffer, from: number, to: number): void;
+  abstract onUpgraded(head: ResponseHead, bytes: Buffer, from: number, to: number): void;
+  abstract onTunnelData(bytes: Buffer, from: number, to: number): void;
+  abstract onTunnelEnd(): void;
+
+  /** Nothing came of the request: an answer of our own. */
+  protected abstract fail(failure: Failure): void;
+
+  /** The response has begun and cannot be finished: the client must see that it was cut off. */
+  protected abstract breakOff(flag: string, details: string): void;
+
+  /** More of the request's body. */
+  onRequestBody(
+    bytes: Buffer,
+    from: number,
+    to: number,
+    pieces: readonly number[] | undefined,
+    complete: boolean,
+  ): void {
+    this.requestComplete = complete;
+    if (complete) this.#startRouteTimer();
+    if (this.#sent) {
+      this.#sendBody(bytes, from, to, pieces);
+      if (complete) this.#startTryTimer();
+      return;
+    }
+    this.body.keep(bytes, from, to, pieces);
+    if (!complete && this.body.bytes > this.owner.config.perConnectionBufferLimit) this.owner.pauseRequest();
+  }
+
+  protected forward(decision: ForwardDecision): void {
+    const cluster = this.owner.deps.clusters.get(decision.cluster);
+    if (cluster === undefined) {
+      this.fail({ kind: 'cluster-not-found', status: decision.clusterNotFoundStatus });
+      return;
+    }
+    this.cluster = cluster;
+    if (this.requestComplete) this.#startRouteTimer();
+    this.#attempt(false);
+  }
+
+  #attempt(fresh: boolean): void {
+    const cluster = this.cluster!;
+    const host = fresh ? this.host : cluster.pick(this.#pickContext());
+    if (host === undefined) {
+      cluster.stats.upstreamCxNoneHealthy++;
+      this.fail({ kind: 'no-healthy-upstream' });
+      return;
+    }
+    this.host = host;
+    if (!fresh) this.#attempts++;
+    host.active++;
+    cluster.stats.upstreamRqTotal++;
+    cluster.stats.upstreamRqActive++;
+    host.pool ??= new HttpPool(host, this.owner.deps.now);
+    this.connection = host.pool.acquire(cluster, this, fresh);
+  }
+
+  #pickContext(): PickContext {
+    if (this.#tried === undefined) return this.owner.pickContext;
+    return { ...this.owner.pickContext, tried: this.#tried };
+  }
+
+  onConnectionReady(connection: HttpConnection): void {
+    const { request, owner } = this;
+    const decision = this.decision as ForwardDecision;
+    this.connection = connection;
+    this.upstreamLocal = connection.localLabel;
+    connection.begin(this, request.method === 'HEAD', request.http10);
+    this.#sent = true;
+    this.sentAt = owner.deps.now();
+    const elapsed = this.#attempts > 1 ? this.sentAt - this.startTime : 0;
+    const head = renderRequest(request, this.path, this.facts!, owner.peer, decision, this.#attempts, elapsed);
+    const writable = this.body.send(connection, head);
+    if (!this.#keepsBody()) this.body.drop(this.request.framing === 'none');
+    if (this.requestComplete) this.#startTryTimer();
+    else if (writable) owner.resumeRequest();
+    else owner.pauseRequest();
+  }
+
+  #sendBody(bytes: Buffer, from: number, to: number, pieces: readonly number[] | undefined): void {
+    let open = true;
+    for (const piece of bodyPieces(bytes, from, to, pieces)) open = this.connection!.write(piece);
+    if (!open && !this.requestComplete) this.owner.pauseRequest();
+    if (this.#keepsBody()) this.body.keep(bytes, from, to, pieces);
+    else this.body.drop(this.request.framing === 'none');
+  }
+
+  onUpstreamDrain(): void {
+    if (!this.requestComplete) this.owner.resumeRequest();
+  }
+
+  onConnectionFailed(failure: ConnectFailure): void {
+    this.endAttempt();
+    this.transportFailure = failure.transport;
+    this.#retryOrFail(failure.reason, failure.transport, false);
+  }
+
+  onUpstreamReset(reason: ResetReason): void {
+    const connection = this.connection;
+    this.endAttempt();
+    if (this.responseStarted) {
+      this.breakOff(resetFlag(reason), `upstream_reset_after_response_started{${reason.replaceAll(' ', '_')}}`);
+      return;
+    }
+    // A kept-alive connection may close just as the request goes out on it. When nothing has been heard and sending twice
+    // does no harm, the client need not hear of it either (RFC 9112 §9.3.1).
+    const unheard =
+      connection?.reused === true && connection.responseBytes === 0 && reason === 'connection termination';
+    if (unheard && !this.#replayed && this.body.whole && isIdempotent(this.request.method)) {
+      this.#replayed = true;
+      this.#attempt(true);
+      return;
+    }
+    this.#retryOrFail(reason, '', true);
+  }
+
+  #retryOrFail(reason: ResetReason, transport: string, started: boolean): void {
+    const policy = (this.decision as ForwardDecision).retry;
+    if (policy !== undefined && retriesReset(policy, reason, started) && this.#retry()) return;
+    this.fail({ kind: 'upstream-reset', reason, transport, retried: this.#retries > 0 });
+  }
+
+  /** Whether a response is thrown away for another attempt. */
+  protected retryResponse(connection: HttpConnection, head: ResponseHead): boolean {
+    const policy = (this.decision as ForwardDecision).retry;
+    if (policy === undefined || !retriesResponse(policy, head) || !this.#retry()) return false;
+    const reusable = connection.complete && this.requestComplete;
+    this.endAttempt();
+    if (reusable) connection.release();
+    else connection.destroy();
+    return true;
+  }
+
+  /** Schedules another attempt, unless there may be none. */
+  #retry(): boolean {
+    const policy = (this.decision as ForwardDecision).retry;
+    if (policy === undefined || !this.body.whole) return false;
+    if (this.#retries >= policy.numRetries) {
+      this.flag('URX');
+      return false;
+    }
+    this.#retries++;
+    this.#replayed = false;
+    this.cluster!.stats.upstreamRqRetry++;
+    if (policy.avoidPreviousHosts > 0 && this.host !== undefined) {
+      this.#tried ??= new Set();
+      this.#tried.add(this.host);
+    }
+    clearTimeout(this.#tryTimer);
+    this.#backoffTimer = setTimeout(
+      RequestAttempts.#onBackoff,
+      backoffMs(policy, this.#retries, this.owner.deps.draw),
+      this,
+    );
+    return true;
+  }
+
+  static #onBackoff(attempts: RequestAttempts): void {
+    if (!attempts.over) attempts.#attempt(false);
+  }
+
+  /** Gives the host and the counts back. */
+  protected endAttempt(): void {
+    if (this.connection === undefined) return;
+    this.connection = undefined;
+    this.#sent = false;
+    this.host!.active--;
+    this.cluster!.stats.upstreamRqActive--;
+  }
+
+  protected dropConnection(): void {
+    const connection = this.connection;
+    this.endAttempt();
+    connection?.destroy();
+  }
+
+  // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Once the request is in: the client's slowness is not the upstream's (Envoy: onRequestComplete). Spans all attempts. */
+  #startRouteTimer(): void {
+    const { timeoutMs } = this.decision as ForwardDecision;
+    if (timeoutMs > 0) this.#routeTimer = setTimeout(RequestAttempts.#onRouteTimeout, timeoutMs, this);
+  }
+
+  #startTryTimer(): void {
+    const perTry = (this.decision as ForwardDecision).retry?.perTryTimeoutMs ?? 0;
+    if (perTry > 0) this.#tryTimer = setTimeout(RequestAttempts.#onTryTimeout, perTry, this);
+  }
+
+  static #onRouteTimeout(attempts: RequestAttempts): void {
+    attempts.cluster!.stats.upstreamRqTimeout++;
+    if (attempts.responseStarted) attempts.breakOff('UT', 'response_timeout');
+    else attempts.fail({ kind: 'response-timeout' });
+  }
+
+  static #onTryTimeout(attempts: RequestAttempts): void {
+    if (attempts.over || attempts.responseStarted) return;
+    attempts.cluster!.stats.upstreamRqTimeout++;
+    attempts.dropConnection();
+    const policy = (attempts.decision as ForwardDecision).retry;
+    if (policy !== undefined && retriesReset(policy, 'per-try timeout', true) && attempts.#retry()) return;
+    attempts.fail({ kind: 'per-try-timeout' });
+  }
+
+  protected clearTryTimer(): void {
+    clearTimeout(this.#tryTimer);
+  }
+
+  protected clearTimers(): void {
+    clearTimeout(this.#routeTimer);
+    clearTimeout(this.#tryTimer);
+    clearTimeout(this.#backoffTimer);
+  }
+
+  protected flag(flag: string): void {
+    if (flag !== '') this.flags = this.flags === '' ? flag : `${this.flags},${flag}`;
+  }
+
+  protected countUpstream(status: number): void {
+    const counts = this.cluster!.stats.upstreamRqByClass;
+    const index = Math.floor(status / 100) - 1;
+    if (index < counts.length) counts[index]!++;
+  }
+
+  /** Kept while it may have to be sent again and is small enough (Envoy: per_connection_buffer_limit_bytes). */
+  #keepsBody(): boolean {
+    if (!this.body.whole || this.responseStarted || this.body.bytes > this.owner.config.perConnectionBufferLimit)
+      return false;
+    return (this.decision as ForwardDecision).retry !== undefined || isIdempotent(this.request.method);
+  }
+}
