@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MODES, refusal, start } from './support/unshared.ts';
@@ -11,31 +11,38 @@ const SUITES = ['sandbox', 'pods', 'pod-end', 'dns'];
 const scriptOf = (name: string): string => fileURLToPath(new URL(`./inside/${name}.ts`, import.meta.url));
 
 for (const mode of MODES) {
-  const skip = refusal(mode, scriptOf('sandbox')) ?? false;
-  for (const suite of SUITES) {
-    test(`${suite}, as ${mode}`, { skip }, async () => {
-      const child = start(mode, scriptOf(suite), [], { stdio: ['ignore', 'pipe', 'pipe'] });
-      let output = '';
-      for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
-      const [code] = await once(child, 'close');
-      assert.equal(code, 0, output);
-      assert.match(output, /# pass [1-9]|ℹ pass [1-9]/, output);
-    });
-  }
+  // Side by side: each suite has a machine of its own, as far as networks and processes go.
+  describe(`as ${mode}`, { concurrency: 2 }, () => {
+    const skip = refusal(mode, scriptOf('sandbox')) ?? false;
+    for (const suite of SUITES) {
+      test(suite, { skip }, async () => {
+        const child = start(mode, scriptOf(suite), [], { stdio: ['ignore', 'pipe', 'pipe'] });
+        let output = '';
+        for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
+        const [code] = await once(child, 'close');
+        assert.equal(code, 0, output);
+        assert.match(output, /# pass [1-9]|ℹ pass [1-9]/, output);
+      });
+    }
 
-  test(`kill -9 of the supervisor leaves no process, as ${mode}`, { skip }, async () => {
-    const marker = `varka-test-${process.pid}-${mode}`;
-    const child = start(mode, scriptOf('supervisor'), [marker], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
-    assert.equal(String(line).trim(), 'pods run');
-    // Each pod: a shell, and a daemon that left its session and its parent.
-    assert.equal(processesWith(marker).filter((command) => command.includes('sleep')).length, 4);
-    const supervisor = childrenOf(child.pid as number)[0];
-    assert.ok(supervisor !== undefined);
-    process.kill(supervisor, 'SIGKILL');
-    await once(child, 'close');
-    const left = await eventuallyNone(() => processesWith(marker));
-    assert.deepEqual(left, []);
+    test('kill -9 of the supervisor leaves no process', { skip }, async () => {
+      const marker = `varka-test-${process.pid}-${mode}`;
+      const child = start(mode, scriptOf('supervisor'), [marker], { stdio: ['ignore', 'pipe', 'inherit'] });
+      try {
+        const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+        assert.equal(String(line).trim(), 'pods run');
+        // Each pod: a shell, and a daemon that left its session and its parent.
+        const running = (): number => processesWith(marker).filter((command) => command.includes('sleep')).length;
+        assert.equal(await eventually(running, 4), 4);
+        const supervisor = childrenOf(child.pid as number)[0];
+        assert.ok(supervisor !== undefined);
+        process.kill(supervisor, 'SIGKILL');
+        await once(child, 'close');
+        assert.equal(await eventually(() => processesWith(marker).length, 0), 0);
+      } finally {
+        child.kill('SIGKILL');
+      }
+    });
   });
 }
 
@@ -63,11 +70,12 @@ function childrenOf(pid: number): number[] {
   return children === '' ? [] : children.split(' ').map(Number);
 }
 
-async function eventuallyNone(look: () => string[]): Promise<string[]> {
-  let left = look();
-  for (let tries = 0; left.length > 0 && tries < 100; tries++) {
+/** Looks until it sees what is wanted; answers what it saw last. */
+async function eventually(look: () => number, wanted: number): Promise<number> {
+  let seen = look();
+  for (let tries = 0; seen !== wanted && tries < 100; tries++) {
     await delay(20);
-    left = look();
+    seen = look();
   }
-  return left;
+  return seen;
 }

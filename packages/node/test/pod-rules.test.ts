@@ -92,7 +92,7 @@ describe('probes', () => {
   /** Feeds results at the pace asked for; answers what was noticed, with its second. */
   function play(kind: ProbeKind, probe: Parameters<typeof timingOf>[0], results: string): string[] {
     const timing = timingOf(probe);
-    let state = firstProbe(timing);
+    let state = firstProbe(kind, timing);
     let now = 0;
     const seen: string[] = [];
     for (const result of results) {
@@ -130,9 +130,9 @@ describe('probes', () => {
     assert.ok(seen[0]?.startsWith('failure') && failedAt >= 6 && failedAt <= 9, seen.join());
   });
 
-  test('liveness keeps to its period from the start', () => {
-    assert.deepEqual(play('liveness', { periodSeconds: 3, failureThreshold: 2 }, '--'), ['failure at 3', 'next in 3']);
-    assert.deepEqual(play('liveness', { periodSeconds: 3, failureThreshold: 2 }, '-+-'), ['success at 3', 'next in 3']);
+  test('liveness leaves the first second alone, then keeps to its period', () => {
+    assert.deepEqual(play('liveness', { periodSeconds: 3, failureThreshold: 2 }, '--'), ['failure at 4', 'next in 3']);
+    assert.deepEqual(play('liveness', { periodSeconds: 3, failureThreshold: 2 }, '-+-'), ['success at 4', 'next in 3']);
   });
 });
 

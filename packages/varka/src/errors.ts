@@ -139,6 +139,12 @@ export const PROBLEMS = {
     'of a directory, its manifests/ folder is taken, or the directory itself when there is none',
     'give the file itself, or another directory',
   ),
+  'nothing-to-apply': row(
+    'VARKA310',
+    '{paths} holds no object',
+    'it is empty, or has nothing but comments',
+    'give what should be applied, or leave -f out',
+  ),
   'not-yaml': row(
     'VARKA304',
     '{path}:{line}:{column}: not YAML: {detail}',

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
 import { type ProblemName, VarkaError } from '../src/errors.ts';
 import { parseManifest, readManifests } from '../src/manifests/read.ts';
@@ -29,6 +30,19 @@ function refuses(action: () => unknown, name: ProblemName, ...texts: RegExp[]): 
   });
 }
 
+async function refusesToRead(paths: string[], name: ProblemName, text: RegExp): Promise<void> {
+  await assert.rejects(readManifests(paths, directory, Readable.from([])), (error: unknown) => {
+    refuses(
+      () => {
+        throw error;
+      },
+      name,
+      text,
+    );
+    return true;
+  });
+}
+
 test('every document of a file is read and knows its line', () => {
   const documents = parseManifest('x.yaml', `# first\n${configMap('a')}---\n---\n${configMap('b')}...\n`);
   assert.deepEqual(
@@ -40,20 +54,20 @@ test('every document of a file is read and knows its line', () => {
   );
 });
 
-test('a directory is read in the order of names, its folders too, other files left alone', () => {
+test('a directory is read in the order of names, its folders too, other files left alone', async () => {
   file('dir/20.yml', configMap('c'));
   file('dir/10.yaml', configMap('a'));
   file('dir/15/x.json', JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'b' } }));
   file('dir/readme.md', '# not a manifest: [');
-  const names = readManifests(['dir'], directory).map(({ object }) => object.metadata?.name);
+  const names = (await readManifests(['dir'], directory)).map(({ object }) => object.metadata?.name);
   assert.deepEqual(names, ['a', 'b', 'c']);
 });
 
-test('of a demo only manifests/ is read', () => {
+test('of a demo only manifests/ is read', async () => {
   file('demo/package.json', '{"name": "demo"}');
   file('demo/manifests/a.yaml', configMap('inside'));
   assert.deepEqual(
-    readManifests(['demo'], directory).map(({ path, object }) => [path, object.metadata?.name]),
+    (await readManifests(['demo'], directory)).map(({ path, object }) => [path, object.metadata?.name]),
     [['demo/manifests/a.yaml', 'inside']],
   );
 });
@@ -98,10 +112,23 @@ test('a document that is no object is refused, naming what it lacks', () => {
   refuses(() => parseManifest('x.yaml', 'apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n'), 'not-an-object', /no name/);
 });
 
-test('what is not there, or holds nothing, is told', () => {
-  refuses(() => readManifests(['nowhere.yaml'], directory), 'file-missing', /nowhere\.yaml/);
+test('what is not there, or holds nothing, is told', async () => {
+  await refusesToRead(['nowhere.yaml'], 'file-missing', /nowhere\.yaml/);
   mkdirSync(join(directory, 'empty'));
-  refuses(() => readManifests(['empty'], directory), 'directory-empty', /empty/);
+  await refusesToRead(['empty'], 'directory-empty', /empty/);
+});
+
+test('- is the standard input', async () => {
+  const documents = await readManifests(
+    ['-'],
+    directory,
+    Readable.from([configMap('typed').slice(0, 20), configMap('typed').slice(20)]),
+  );
+  assert.deepEqual(
+    documents.map(({ path, object }) => [path, object.metadata?.name]),
+    [['-', 'typed']],
+  );
+  await refusesToRead(['-'], 'nothing-to-apply', /- holds no object/);
 });
 
 const SERVED = [

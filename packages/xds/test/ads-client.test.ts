@@ -149,6 +149,22 @@ test('make before break: the new cluster and its endpoints come before the route
   assert.deepEqual(events, ['cds a,b,c', 'eds c', 'rds routes-l', 'cds b,c']);
 });
 
+test('a changed cluster gets its endpoints again, as Envoy waits for them; the others do not', async (t) => {
+  const server = await startServer(t);
+  const waiting = (name: string, tag = '') => {
+    const [key, resource] = cluster(name, tag);
+    return [key, { ...resource, endpoints: name }] as [string, typeof resource];
+  };
+  const both = { endpoints: [endpoints('a'), endpoints('b')] };
+  server.publish(resources('1', { clusters: [waiting('a'), waiting('b')], ...both }));
+  const { events } = startClient(t, server.target);
+  await eventually(() => server.log.includes('applied 1'), 'version 1 applied');
+  events.length = 0;
+  server.publish(resources('2', { clusters: [waiting('a', 'changed'), waiting('b')], ...both }));
+  await eventually(() => server.log.includes('applied 2'), 'version 2 applied');
+  assert.deepEqual(events, ['cds a,b', 'eds a']);
+});
+
 test('a refused response is reported with its text, keeps the last good version, and is not sent again', async (t) => {
   const server = await startServer(t);
   server.publish(world('1'));

@@ -44,8 +44,13 @@ test('an ACK and a stale nonce are not answered; a new name is, alone', async (t
   stream.send(ENDPOINTS, { names: ['a', 'b'], nonce: first.nonce });
   const second = await stream.next(ENDPOINTS, 2);
   assert.equal(second.resources.length, 1, 'only the added name');
-  assert.deepEqual(server.connections[0]!.subscribed(ENDPOINTS), ['a', 'b'], 'the stale request changed nothing');
-  assert.equal(stream.responses.length, 2);
+  stream.send(ENDPOINTS, { names: ['a', 'b', 'c'], nonce: first.nonce, nack: 'too late' });
+  // Requests are taken in turn, so once this one is answered the stale one has been dealt with.
+  stream.send(CLUSTER);
+  await stream.next(CLUSTER, 1);
+  assert.deepEqual(server.connections[0]!.subscribed(ENDPOINTS), ['a', 'b'], 'stale requests change nothing');
+  assert.deepEqual(server.connections[0]!.status(ENDPOINTS).kind, 'STALE');
+  assert.equal(stream.of(ENDPOINTS).length, 2);
 });
 
 test('names given up are no longer pushed, and come again when asked for again', async (t) => {

@@ -59,6 +59,9 @@ async function collect(child: ChildProcess): Promise<Result> {
 }
 
 export class Mesh {
+  /** The command's launcher, for those who start it in an unusual way. */
+  static readonly program = VARKA;
+
   readonly home: string;
   readonly profile: string;
   readonly #options: MeshOptions;

@@ -1,4 +1,5 @@
 // What a system test needs from outside: missing on a developer's machine it is skipped with a reason, on CI it fails.
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,4 +44,14 @@ export function ordinaryUser(): Peer<{ uid: number; gid: number }> {
   if (process.getuid?.() !== 0) return { missing: 'this is an ordinary user already; everything here runs as one' };
   if (inPath('setpriv') === undefined) return { missing: 'no setpriv to become an ordinary user with' };
   return { found: { uid: 65_534, gid: 65_534 } };
+}
+
+/** Whether this machine lets a mesh start at all. */
+export function namespacesAllowed(): Peer<true> {
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
+  const trial = spawnSync('unshare', [...user, '--net', '--mount', '--pid', '--fork', '--mount-proc', 'true'], {
+    encoding: 'utf8',
+  });
+  if (trial.status === 0) return { found: true };
+  return { missing: `this machine refuses namespaces: ${trial.error?.message ?? trial.stderr.trim()}` };
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { LineCounter, parseDocument } from 'yaml';
 import { StatusError } from '../status-error.ts';
+import { jsonErrorOffset } from './json-place.ts';
 import { parseMediaType } from './media-type.ts';
 import { decodeProtobuf, PROTOBUF } from './protobuf.ts';
 
@@ -55,17 +56,12 @@ function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    throw StatusError.badRequest(`the request body is not valid JSON: ${detail}${placeOf(text, detail)}`);
+    const before = text.slice(0, jsonErrorOffset(text)).split('\n');
+    const place = `line ${before.length} column ${(before.at(-1)?.length ?? 0) + 1}`;
+    const detail =
+      error instanceof Error ? error.message.replace(/ in JSON at position.*$| at position.*$/s, '') : String(error);
+    throw StatusError.badRequest(`the request body is not valid JSON: ${detail}, ${place}`);
   }
-}
-
-/** `, line 3 column 7`, from the position V8 names. */
-function placeOf(text: string, detail: string): string {
-  const position = /at position (\d+)/.exec(detail)?.[1];
-  if (position === undefined || /line \d+/.test(detail)) return '';
-  const before = text.slice(0, Number(position)).split('\n');
-  return `, line ${before.length} column ${(before.at(-1)?.length ?? 0) + 1}`;
 }
 
 function parseYaml(bytes: Buffer): unknown {

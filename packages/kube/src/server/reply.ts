@@ -24,6 +24,11 @@ export function sendText(response: ServerResponse, code: number, text: string): 
   send(response, code, text, 'text/plain; charset=utf-8', []);
 }
 
+export function sendBytes(response: ServerResponse, body: Buffer, type: string): void {
+  response.writeHead(200, { 'content-type': type, 'content-length': body.length });
+  response.end(body);
+}
+
 /** JSON that is text already. */
 export function sendJsonText(response: ServerResponse, text: string): void {
   send(response, 200, text, 'application/json', []);

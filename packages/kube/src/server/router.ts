@@ -6,8 +6,9 @@ import type { ServerContext } from './context.ts';
 import { aggregated, apiGroup, apiGroupList, apiResourceList, apiVersions } from './discovery.ts';
 import { type Wanted, wanted } from './media-type.ts';
 import { OpenApi } from './openapi.ts';
+import { OPENAPI_V2, openApiV2 } from './openapi-v2.ts';
 import { parseResourcePath } from './path.ts';
-import { sendFailure, sendJsonText, sendObject, sendText } from './reply.ts';
+import { sendBytes, sendFailure, sendJsonText, sendObject, sendText } from './reply.ts';
 import { ResourceHandler } from './resource-handler.ts';
 import { VERSION } from './version.ts';
 
@@ -50,6 +51,7 @@ export class Router {
     if (HEALTH.has(path)) return sendText(response, 200, 'ok');
     if (path === '/version') return sendObject(response, 200, VERSION, { encoding: 'json' });
     if (this.#authenticator.userOf(request) === undefined) throw StatusError.unauthorized();
+    if (path === '/openapi/v2') return sendBytes(response, openApiV2(this.#context.registry), OPENAPI_V2);
     if (path.startsWith('/openapi/v3')) return this.#sendOpenApi(path, response);
     const target = this.#target(path);
     if (target !== undefined) return this.#resources.handle(target, url.searchParams, request, response);

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { type Credentials, loadOrCreateCredentials } from '../../src/credentials/credentials.ts';
 import type { Logger } from '../../src/log.ts';
 import type { KubeObject } from '../../src/object.ts';
@@ -81,7 +80,7 @@ export async function startApi(
           headers: {
             authorization: `Bearer ${credentials.token}`,
             accept,
-            ...(bytes === undefined ? {} : { 'content-type': type }),
+            ...(bytes === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(bytes) }),
             ...headers,
           },
         },
@@ -113,7 +112,12 @@ export async function startApi(
         sent.on('error', reject);
         sent.end();
       });
-      for await (const line of createInterface({ input: response })) yield JSON.parse(line);
+      let rest = '';
+      for await (const chunk of response) {
+        const lines = `${rest}${chunk}`.split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) yield JSON.parse(line);
+      }
     } finally {
       sent.destroy();
     }

@@ -4,6 +4,7 @@ import type { Cluster } from '@varka/xds/gen/envoy/config/cluster/v3/cluster_pb.
 import type { ClusterLoadAssignment } from '@varka/xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { Listener } from '@varka/xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import type { RouteConfiguration } from '@varka/xds/gen/envoy/config/route/v3/route_pb.ts';
+import type { Workload } from '../registry/workload.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { inboundClusters, outboundClusters } from './clusters.ts';
 import { outboundEndpoints } from './endpoints.ts';
@@ -23,7 +24,7 @@ export interface CompiledProxy {
 
 export function compile(snapshot: Snapshot, proxy: MeshProxy): CompiledProxy {
   const { workload } = proxy;
-  const { namespace, labels } = workload;
+  const { namespace } = workload;
   const view = { namespace, http2: proxy.http2 };
   const shared = sharedBy(snapshot);
   const endpoints = shared(['endpoints', view], () => outboundEndpoints(snapshot, view));
@@ -34,21 +35,33 @@ export function compile(snapshot: Snapshot, proxy: MeshProxy): CompiledProxy {
       listeners: gatewayListeners(snapshot, workload),
       routes: gatewayRouteConfigurations(snapshot, workload),
     };
+  const labels = labelsThatMatter(snapshot, shared, workload.labels);
   const outbound = shared(['clusters', view], () => outboundClusters(snapshot, { ...view, marked: true }));
   const listeners = shared(['listeners', view], () => outboundListeners(snapshot, view));
   return {
     clusters: [...outbound, ...inboundClusters(snapshot, proxy)],
     endpoints,
     listeners: [...listeners, inboundListener(snapshot, proxy)],
-    // Rules may ask for the caller's labels (HTTPMatchRequest.sourceLabels), so these are part of the key.
     routes: shared(['routes', view, labels], () => sidecarRoutes(snapshot, { ...view, labels })),
   };
 }
 
+/** Rules may ask for the caller's labels (HTTPMatchRequest.sourceLabels); the others need not tell proxies apart. */
+function labelsThatMatter(snapshot: Snapshot, shared: Shared, labels: Workload['labels']): Record<string, string> {
+  const asked = shared(['labels asked for'], () => {
+    const matches = snapshot.virtualServices.flatMap(({ http }) => http.flatMap(({ match }) => match ?? []));
+    return new Set(matches.flatMap(({ sourceLabels }) => Object.keys(sourceLabels ?? {})));
+  });
+  const pairs = Object.entries(labels).filter(([key]) => asked.has(key));
+  return Object.fromEntries(pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+type Shared = <T>(key: unknown[], compute: () => T) => T;
+
 const memos = new WeakMap<Snapshot, Map<string, unknown>>();
 
 /** The key is all that `compute` may read besides the snapshot. */
-function sharedBy(snapshot: Snapshot): <T>(key: unknown[], compute: () => T) => T {
+function sharedBy(snapshot: Snapshot): Shared {
   const memo = memos.get(snapshot) ?? new Map<string, unknown>();
   memos.set(snapshot, memo);
   return <T>(key: unknown[], compute: () => T): T => {

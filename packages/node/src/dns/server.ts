@@ -41,14 +41,19 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   const responder = new Responder(options);
   const tcp = createServer((socket) => serveStream(socket, responder));
   tcp.maxConnections = MAX_TCP_CONNECTIONS;
-  tcp.on('error', (error) => options.log.error('the DNS server’s TCP side failed', { error: error.message }));
   await listenTcp(tcp, options);
+  tcp.on('error', (error) => options.log.error('the DNS server’s TCP side failed', { error: error.message }));
   const bound = tcp.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
   const udp = createSocket('udp4');
   udp.on('message', (message, peer) => serveDatagram(udp, message, peer, responder));
   udp.bind({ address: options.address, port });
-  await once(udp, 'listening');
+  try {
+    await once(udp, 'listening');
+  } catch (error) {
+    tcp.close();
+    throw error;
+  }
   udp.on('error', (error) => options.log.error('the DNS server’s UDP side failed', { error: error.message }));
   return {
     port,

@@ -1,12 +1,13 @@
 // One container through its life: prepared, started, probed, restarted by policy, stopped.
 import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, sleep, timestamp } from '@varka/kube/client/clock.ts';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import type { Logger } from '@varka/kube/log.ts';
 import type { Container } from 'kubernetes-types/core/v1.d.ts';
 import type { PodSandbox } from '../sandbox/pod-sandbox.ts';
-import { ContainerLog } from './container-log.ts';
+import { ContainerLog, rotatedPath } from './container-log.ts';
 import { type ContainerPlan, ImageError } from './container-plan.ts';
 import { ContainerProcess, type ExitStatus, StartError } from './container-process.ts';
 import { ContainerConfigError } from './environment.ts';
@@ -264,6 +265,7 @@ export class ContainerRunner {
     let log: ContainerLog | undefined;
     const attempt = new AbortController();
     try {
+      this.#dropOldLogs();
       log = new ContainerLog(
         this.logPath(this.#restartCount),
         () => clock.now(),
@@ -422,6 +424,13 @@ export class ContainerRunner {
     } finally {
       timer.cancel();
     }
+  }
+
+  /** The kubelet keeps one ended run beside the current one (`kubectl logs --previous`). */
+  #dropOldLogs(): void {
+    const old = this.logPath(this.#restartCount - 2);
+    rmSync(old, { force: true });
+    rmSync(rotatedPath(old), { force: true });
   }
 
   #wait(reason: string, message: string): void {

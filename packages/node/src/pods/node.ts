@@ -1,5 +1,6 @@
 // The node agent (Kubernetes: the kubelet, and the part of a scheduler that one node needs).
 import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { KubeClient } from '@varka/kube/client/client.ts';
@@ -20,7 +21,7 @@ import { nodeLabels, registerNode } from './node-object.ts';
 import { podLogs } from './pod-logs.ts';
 import { unschedulable } from './pod-policy.ts';
 import { mergeConditions } from './pod-status.ts';
-import { type NodeContext, PodWorker } from './pod-worker.ts';
+import { directoryOf, type NodeContext, PodWorker } from './pod-worker.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const BIND_RETRY_FIRST_MS = 100;
@@ -62,6 +63,7 @@ export async function startNode(options: NodeOptions): Promise<NodeAgent> {
   const reaper = process.pid === 1 ? reapOrphans() : undefined;
   const node = new PodManager(options, clock);
   await pods.synced;
+  node.sweep(pods.list());
   const unsubscribe = pods.onEvent((event) => {
     if (event.type === 'deleted') node.gone(event.object);
     else node.seen(event.object);
@@ -92,7 +94,8 @@ class PodManager {
   readonly #workers = new Map<string, PodWorker>();
   /** Pods whose end is under way after their object went, by uid. */
   readonly #leaving = new Map<string, Promise<void>>();
-  readonly #binding = new Set<string>();
+  /** By uid, what tells of a binding that is under way; it is told once. */
+  readonly #binding = new Map<string, () => void>();
   readonly #stopping = new AbortController();
 
   constructor(options: NodeOptions, clock: Clock) {
@@ -113,6 +116,16 @@ class PodManager {
       baseEnv: { PATH: process.env['PATH'] ?? DEFAULT_PATH, ...options.baseEnv },
       serviceEnv: { KUBERNETES_SERVICE_HOST: api.address, KUBERNETES_SERVICE_PORT: String(api.port) },
     };
+  }
+
+  /** Takes away what pods left behind that went while no supervisor was there. */
+  sweep(pods: readonly Pod[]): void {
+    const { podsDirectory } = this.#context;
+    mkdirSync(podsDirectory, { recursive: true });
+    const known = new Set(pods.map(directoryOf));
+    for (const entry of readdirSync(podsDirectory)) {
+      if (!known.has(entry)) rmSync(join(podsDirectory, entry), { recursive: true, force: true });
+    }
   }
 
   require(namespace: string, name: string): PodWorker {
@@ -140,6 +153,8 @@ class PodManager {
     const over = phase === 'Succeeded' || phase === 'Failed';
     // A pod that ended under an earlier supervisor has nothing to run; if it is being deleted, nothing to stop either.
     if (over && pod.metadata?.deletionTimestamp === undefined) return;
+    // The news of a binding may come before its answer; events are read in their order.
+    this.#binding.get(uid)?.();
     const started = new PodWorker(this.#context, pod);
     this.#workers.set(key, started);
     if (pod.metadata?.deletionTimestamp !== undefined) started.update(pod);
@@ -169,7 +184,14 @@ class PodManager {
     const { client, nodeName, log } = this.#options;
     const { namespace = '', name = '', uid = randomUUID() } = pod.metadata ?? {};
     if (this.#binding.has(uid)) return;
-    this.#binding.add(uid);
+    let told = false;
+    const tell = (): void => {
+      if (told) return;
+      told = true;
+      const message = `Successfully assigned ${namespace}/${name} to ${nodeName}`;
+      this.#context.events.event(PodKind, pod, 'Normal', 'Scheduled', message);
+    };
+    this.#binding.set(uid, tell);
     try {
       const misfit = unschedulable(pod, nodeLabels(nodeName));
       if (misfit !== undefined) {
@@ -189,8 +211,7 @@ class PodManager {
       ) {
         try {
           await client.create(PodKind, binding, 'binding');
-          const message = `Successfully assigned ${namespace}/${name} to ${nodeName}`;
-          this.#context.events.event(PodKind, pod, 'Normal', 'Scheduled', message);
+          tell();
           return;
         } catch (error) {
           // Gone meanwhile, or bound already: the informer will say which.

@@ -56,6 +56,7 @@ export class PodWorker {
   #sandbox: PodSandbox | undefined;
   #podIp: string | undefined;
   #failure: { reason: string; message: string } | undefined;
+  #gone = false;
   #ended: Promise<void> | undefined;
 
   constructor(context: NodeContext, pod: Pod) {
@@ -63,7 +64,7 @@ export class PodWorker {
     this.#pod = pod;
     const { namespace = '', name = '', uid = '' } = pod.metadata ?? {};
     this.uid = uid;
-    this.#directory = join(context.podsDirectory, `${namespace}_${name}_${uid}`);
+    this.#directory = join(context.podsDirectory, directoryOf(pod));
     this.#startTime = pod.status?.startTime ?? timestamp(context.clock);
     this.#status = new StatusWriter({
       client: context.client,
@@ -102,6 +103,7 @@ export class PodWorker {
 
   /** The object is gone: no one is left to tell. */
   removed(): Promise<void> {
+    this.#gone = true;
     this.#silent.abort();
     return this.end(0, false);
   }
@@ -219,7 +221,8 @@ export class PodWorker {
       await this.#status.flush();
       await this.#removeObject();
     }
-    if (removeObject || this.#silent.signal.aborted) rmSync(this.#directory, { recursive: true, force: true });
+    // When only the supervisor ends, the next one still has these logs to show as those of the run before.
+    if (removeObject || this.#gone) rmSync(this.#directory, { recursive: true, force: true });
   }
 
   /** Kubernetes: sidecars end after the containers, in reverse order. */
@@ -329,6 +332,12 @@ export class PodWorker {
       }),
     );
   }
+}
+
+/** No Kubernetes name has an underscore. */
+export function directoryOf(pod: Pod): string {
+  const { namespace = '', name = '', uid = '' } = pod.metadata ?? {};
+  return `${namespace}_${name}_${uid}`;
 }
 
 /**

@@ -47,7 +47,10 @@ export function timingOf(probe: Probe): ProbeTiming {
   };
 }
 
-export function firstProbe(timing: ProbeTiming): ProbeState {
+/** A liveness probe without a delay of its own leaves a program its first second: refusals then mean nothing. */
+const LIVENESS_MIN_DELAY_MS = 1_000;
+
+export function firstProbe(kind: ProbeKind, timing: ProbeTiming): ProbeState {
   return {
     verdict: 'unknown',
     successes: 0,
@@ -55,7 +58,7 @@ export function firstProbe(timing: ProbeTiming): ProbeState {
     everSucceeded: false,
     eagerAttempts: 0,
     countedAt: Number.NEGATIVE_INFINITY,
-    nextDelayMs: timing.initialDelayMs,
+    nextDelayMs: kind === 'liveness' ? Math.max(timing.initialDelayMs, LIVENESS_MIN_DELAY_MS) : timing.initialDelayMs,
   };
 }
 

@@ -141,7 +141,7 @@ export async function runProbe(
   signal: AbortSignal,
 ): Promise<void> {
   const timing = timingOf(probe);
-  let state = firstProbe(timing);
+  let state = firstProbe(kind, timing);
   for (;;) {
     await sleep(clock, state.nextDelayMs, signal);
     if (signal.aborted) return;

@@ -131,6 +131,13 @@ test('the next supervisor starts what it finds anew', async () => {
     again.status?.containerStatuses?.[0]?.containerID,
     before.status?.containerStatuses?.[0]?.containerID,
   );
+  const decoder = new TextDecoder();
+  let previous = '';
+  const asked = { previous: true };
+  for await (const chunk of cluster.node.backend.logs('default', 'lasting', asked, AbortSignal.timeout(2_000))) {
+    previous += decoder.decode(chunk);
+  }
+  assert.match(previous, /^web listening\n/);
   await cluster.pod(
     'done',
     ({ status }) => status?.phase === 'Succeeded' && status.containerStatuses?.[0]?.restartCount === 0,

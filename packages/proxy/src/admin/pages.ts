@@ -138,7 +138,9 @@ export const PAGES: readonly Page[] = [
     path: '/drain_listeners',
     mutates: true,
     help: 'stop accepting and let connections finish',
-    answer({ proxy }) {
+    answer({ proxy, query }) {
+      for (const option of ['inboundonly', 'graceful'])
+        if (query.has(option)) return { status: 400, body: `?${option} is not supported\n` };
       void proxy.drain(proxy.drainTimeMs);
       return OK;
     },

@@ -5,6 +5,7 @@ import { HeadBuffer } from '../http/head-buffer.ts';
 import { FAULTY, INCOMPLETE } from '../http/message-head.ts';
 import { RequestHead } from '../http/request-head.ts';
 import type { ConnectionInfo, HttpConnectionManagerConfig } from '../runtime/tables.ts';
+import { timerDelay } from '../timer-delay.ts';
 import type { PickContext } from '../upstream/cluster.ts';
 import type { Drainable } from './drain.ts';
 import { Exchange } from './exchange.ts';
@@ -234,7 +235,7 @@ class DownstreamConnection implements HttpConnectionHandle, ExchangeOwner {
     this.#partial = new HeadBuffer();
     this.#partial.append(bytes, start, bytes.length);
     const limit = this.config.requestHeadersTimeoutMs ?? 0;
-    this.#headTimer = setTimeout(this.#onHeadTimeout, limit > 0 ? limit : REQUEST_HEAD_TIMEOUT_MS);
+    this.#headTimer = setTimeout(this.#onHeadTimeout, timerDelay(limit > 0 ? limit : REQUEST_HEAD_TIMEOUT_MS));
   }
 
   #endPartial(): void {
@@ -302,7 +303,7 @@ class DownstreamConnection implements HttpConnectionHandle, ExchangeOwner {
 
   /** One timer for the connection's life, which looks at the clock when it fires: requests need not touch it. */
   #armIdle(delay: number): void {
-    this.#idleTimer = setTimeout(this.#onIdleTimeout, delay);
+    this.#idleTimer = setTimeout(this.#onIdleTimeout, timerDelay(delay));
     this.#idleTimer.unref();
   }
 

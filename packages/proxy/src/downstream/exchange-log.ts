@@ -1,20 +1,43 @@
 // An exchange as the access log sees it.
 
-import type { ForwardDecision } from '@varka/decide/route-table.ts';
+import type { ForwardDecision, RouteDecision } from '@varka/decide/route-table.ts';
 import { valueAfter } from '../http/head-editor.ts';
+import type { RequestHead } from '../http/request-head.ts';
+import type { ResponseHead } from '../http/response-head.ts';
 import type { AccessLogEntry } from '../observe/access-log.ts';
-import type { Exchange } from './exchange.ts';
-import { sentRequestHeader } from './request-headers.ts';
+import type { ConnectionInfo } from '../runtime/tables.ts';
+import { type RequestFacts, sentRequestHeader } from './request-headers.ts';
+
+/** What an exchange knows at its end. */
+export interface LoggedExchange {
+  readonly startTime: number;
+  readonly owner: { readonly info: ConnectionInfo };
+  readonly request: RequestHead;
+  readonly path: string;
+  readonly facts: RequestFacts | undefined;
+  readonly decision: RouteDecision | undefined;
+  readonly cluster: { readonly name: string } | undefined;
+  readonly host: { readonly label: string } | undefined;
+  readonly upstreamLocal: string | undefined;
+  readonly flags: string;
+  readonly transportFailure: string;
+  readonly response: ResponseHead | undefined;
+  readonly status: number;
+  readonly details: string | undefined;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly serviceTimeMs: number | undefined;
+}
 
 function label(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 export class ExchangeLogEntry implements AccessLogEntry {
-  readonly #exchange: Exchange;
+  readonly #exchange: LoggedExchange;
   readonly durationMs: number;
 
-  constructor(exchange: Exchange, now: number) {
+  constructor(exchange: LoggedExchange, now: number) {
     this.#exchange = exchange;
     this.durationMs = now - exchange.startTime;
   }

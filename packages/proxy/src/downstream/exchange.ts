@@ -65,6 +65,7 @@ export class Exchange extends RequestAttempts {
     }
     // Before the route's own edits: those may refer to what is added here, and win over it.
     this.facts = requestFacts(request, this.owner.peer);
+    if (!request.absoluteForm) request.scheme = this.facts.forwardedProto;
     // The rule: first match wins; what it says is carried out by the layers below and never looked at again.
     this.decision = this.owner.config.routes.table?.decide(request, this.owner.deps.draw) ?? { kind: 'none' };
     const { decision } = this;

@@ -2,6 +2,7 @@
 import type { ForwardDecision, RouteDecision } from '@varka/decide/route-table.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
+import { timerDelay } from '../timer-delay.ts';
 import type { Cluster, PickContext } from '../upstream/cluster.ts';
 import type { Host } from '../upstream/host.ts';
 import type { HttpConnection, ResetReason, UpstreamHandler } from '../upstream/http-connection.ts';
@@ -106,8 +107,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
     host.active++;
     cluster.stats.upstreamRqTotal++;
     cluster.stats.upstreamRqActive++;
-    host.pool ??= new HttpPool(host, this.owner.deps.now);
-    this.connection = host.pool.acquire(cluster, this, fresh);
+    this.connection = HttpPool.of(host, this.owner.deps.now).acquire(cluster, this, fresh);
   }
 
   #pickContext(): PickContext {
@@ -204,7 +204,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
     clearTimeout(this.#tryTimer);
     this.#backoffTimer = setTimeout(
       RequestAttempts.#onBackoff,
-      backoffMs(policy, this.#retries, this.owner.deps.draw),
+      timerDelay(backoffMs(policy, this.#retries, this.owner.deps.draw)),
       this,
     );
     return true;
@@ -234,12 +234,12 @@ export abstract class RequestAttempts implements UpstreamHandler {
   /** Once the request is in: the client's slowness is not the upstream's (Envoy: onRequestComplete). Spans all attempts. */
   #startRouteTimer(): void {
     const { timeoutMs } = this.decision as ForwardDecision;
-    if (timeoutMs > 0) this.#routeTimer = setTimeout(RequestAttempts.#onRouteTimeout, timeoutMs, this);
+    if (timeoutMs > 0) this.#routeTimer = setTimeout(RequestAttempts.#onRouteTimeout, timerDelay(timeoutMs), this);
   }
 
   #startTryTimer(): void {
     const perTry = (this.decision as ForwardDecision).retry?.perTryTimeoutMs ?? 0;
-    if (perTry > 0) this.#tryTimer = setTimeout(RequestAttempts.#onTryTimeout, perTry, this);
+    if (perTry > 0) this.#tryTimer = setTimeout(RequestAttempts.#onTryTimeout, timerDelay(perTry), this);
   }
 
   static #onRouteTimeout(attempts: RequestAttempts): void {

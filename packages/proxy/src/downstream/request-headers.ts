@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { ForwardDecision } from '@varka/decide/route-table.ts';
 import { Field } from '../http/fields.ts';
-import { toFieldValue, toTarget } from '../http/grammar.ts';
-import { HeadEditor } from '../http/head-editor.ts';
+import { toTarget } from '../http/grammar.ts';
+import { HeadEditor, valueAfter } from '../http/head-editor.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import { isInternalAddress } from './internal-address.ts';
 
@@ -185,12 +185,5 @@ export function sentRequestHeader(
       if (decision !== undefined && decision.path !== path) return path;
       break;
   }
-  let value = head.header(name);
-  for (const edit of decision?.requestHeaders ?? []) {
-    if (edit.name.toLowerCase() !== name) continue;
-    if (edit.op === 'remove') value = undefined;
-    else if (edit.op === 'set' || value === undefined) value = toFieldValue(edit.value);
-    else if (edit.op === 'append') value = `${value},${edit.value}`;
-  }
-  return value;
+  return valueAfter(head, decision?.requestHeaders ?? [], name);
 }

@@ -20,6 +20,12 @@ export function writeResponse(
     if (to > from) return socket.write(head + bytes.toString('latin1', from, to), 'latin1');
     return head === '' || socket.write(head, 'latin1');
   }
+  if (scanner.pieces === undefined && !chunk) {
+    const out = Buffer.allocUnsafe(head.length + to - from);
+    out.write(head, 'latin1');
+    out.set(bytes.subarray(from, to), head.length);
+    return socket.write(out);
+  }
   socket.cork();
   if (head !== '') socket.write(head, 'latin1');
   for (const piece of bodyPieces(bytes, from, to, scanner.pieces)) {

@@ -29,23 +29,20 @@ const HOUR = 3600 * SECOND;
 
 const SO_MARK = { level: 1n, name: 36n };
 
-/** `allowHttp2` is for the cluster that only leads to the management server. */
-export function compileCluster(
-  proto: ClusterProto,
-  options: { readonly allowHttp2: boolean },
-  problems: Problems,
-): ClusterSpec | undefined {
+export function compileCluster(proto: ClusterProto, problems: Problems): ClusterSpec | undefined {
   if (proto.name === '') problems.add('name is empty');
   refuseUnsupported(proto, problems);
   const discovery = compileDiscovery(proto, problems);
   const loadBalancing = compileLoadBalancing(proto, problems);
-  const connection = compileConnection(proto, options.allowHttp2, problems);
+  const options = httpOptions(proto, problems);
+  const connection = compileConnection(proto, options, problems);
   if (discovery === undefined || loadBalancing === undefined) return undefined;
   return {
     name: proto.name,
     discovery,
     loadBalancing,
     connection,
+    http2: asksForHttp2(proto, options, problems),
     panicThreshold: proto.commonLbConfig?.healthyPanicThreshold?.value ?? 50,
     fingerprint: Buffer.from(toBinary(ClusterSchema, proto)),
   };
@@ -166,22 +163,23 @@ function lbPolicyName(policy: number): string {
   return Object.entries(LbPolicy).find(([, value]) => value === policy)?.[0] ?? String(policy);
 }
 
-function compileConnection(proto: ClusterProto, allowHttp2: boolean, problems: Problems): ConnectionSpec {
-  const options = httpOptions(proto, problems);
-  const explicit =
-    options?.upstreamProtocolOptions.case === 'explicitHttpConfig'
-      ? options.upstreamProtocolOptions.value.protocolConfig.case
-      : options?.upstreamProtocolOptions.case;
-  const http2 = explicit === 'http2ProtocolOptions' || proto.http2ProtocolOptions !== undefined;
-  if (http2 && !allowHttp2) problems.add('HTTP/2 to the upstream is not supported');
-  else
-    problems.unsupported(
-      `upstream_protocol_options ${explicit}`,
-      !http2 &&
-        explicit !== undefined &&
-        explicit !== 'httpProtocolOptions' &&
-        explicit !== 'useDownstreamProtocolConfig',
-    );
+/**
+ * HTTP/2 is accepted although requests go as HTTP/1.1: a refusal would hold up every other cluster, and TCP through it
+ * works. The log says so.
+ */
+function asksForHttp2(proto: ClusterProto, options: HttpProtocolOptions | undefined, problems: Problems): boolean {
+  const specifier = options?.upstreamProtocolOptions;
+  const kind = specifier?.case === 'explicitHttpConfig' ? specifier.value.protocolConfig.case : specifier?.case;
+  problems.unsupported('HTTP/3 to the upstream', kind === 'http3ProtocolOptions');
+  problems.unsupported('auto_config', kind === 'autoConfig');
+  return kind === 'http2ProtocolOptions' || proto.http2ProtocolOptions !== undefined;
+}
+
+function compileConnection(
+  proto: ClusterProto,
+  options: HttpProtocolOptions | undefined,
+  problems: Problems,
+): ConnectionSpec {
   const common: CommonOptions | undefined = options?.commonHttpProtocolOptions ?? proto.commonHttpProtocolOptions;
   const connectTimeoutMs = proto.connectTimeout === undefined ? 5 * SECOND : durationMs(proto.connectTimeout);
   if (connectTimeoutMs <= 0) problems.add('connect_timeout must be more than zero');

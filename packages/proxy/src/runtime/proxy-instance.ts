@@ -149,12 +149,7 @@ export class ProxyInstance {
   #compileStaticClusters(problems: Problems): readonly ClusterSpec[] {
     const at = problems.at('static_resources');
     return this.bootstrap.clusters.flatMap(
-      (proto, i) =>
-        compileCluster(
-          proto,
-          { allowHttp2: proto.name === this.bootstrap.ads?.cluster },
-          at.at(`clusters[${proto.name === '' ? i : proto.name}]`),
-        ) ?? [],
+      (proto, i) => compileCluster(proto, at.at(`clusters[${proto.name === '' ? i : proto.name}]`)) ?? [],
     );
   }
 

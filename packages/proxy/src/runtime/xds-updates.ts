@@ -85,7 +85,7 @@ export class XdsUpdates {
       const at = problems.at(`clusters[${proto.name === '' ? i : proto.name}]`);
       if (names.has(proto.name)) at.add('the name is there twice');
       names.add(proto.name);
-      const spec = compileCluster(proto, { allowHttp2: false }, at);
+      const spec = compileCluster(proto, at);
       if (spec !== undefined) specs.push(spec);
     }
     if (problems.list.length > 0) return this.#reject('cds', this.clusterRecord, problems.list, version);
@@ -97,6 +97,9 @@ export class XdsUpdates {
       resource,
       changed: !unchanged(specs[i]!),
     }));
+    const http2 = specs.filter((spec) => spec.http2 && !unchanged(spec)).map((spec) => spec.name);
+    if (http2.length > 0)
+      this.#deps.log('warning', `HTTP/2 to upstreams is not there yet, requests go as HTTP/1.1: ${http2.join(', ')}`);
     clusters.apply('dynamic', specs);
     this.#deps.onEndpointNames(clusters.edsNames);
     this.clusterRecord.accept(resources, version, this.#deps.now(), true);

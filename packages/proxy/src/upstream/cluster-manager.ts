@@ -62,8 +62,12 @@ export class ClusterManager implements Clusters {
   /** An answer of EDS. */
   assign(serviceName: string, endpoints: readonly EndpointSpec[]): void {
     this.#assignments.set(serviceName, endpoints);
-    for (const cluster of [...this.#active.values(), ...this.#warming.values()])
-      if (asksFor(cluster, serviceName)) cluster.setEndpoints(endpoints);
+    for (const cluster of this.#active.values()) if (asksFor(cluster, serviceName)) cluster.setEndpoints(endpoints);
+    for (const cluster of [...this.#warming.values()]) {
+      if (!asksFor(cluster, serviceName)) continue;
+      cluster.setEndpoints(endpoints);
+      this.#promote(cluster);
+    }
   }
 
   /** Settles when every cluster that is warming now has been warmed or replaced. */

@@ -46,6 +46,8 @@ export interface ClusterSpec {
   readonly discovery: Discovery;
   readonly loadBalancing: LoadBalancing;
   readonly connection: ConnectionSpec;
+  /** Its hosts expect HTTP/2. */
+  readonly http2: boolean;
   /** Below this share of healthy endpoints all are used alike, 0 to 100 (Envoy: healthy_panic_threshold). */
   readonly panicThreshold: number;
   /** The proto's bytes: equal bytes are an unchanged cluster. */

@@ -1,6 +1,7 @@
 // What the data path sees of a cluster. Immutable but for its hosts; the runtime swaps whole clusters.
-import type { Host } from './host.ts';
+
 import type { ClusterStats } from '../observe/stats.ts';
+import type { Host } from './host.ts';
 
 export interface PickContext {
   /** Where the client was going, for ORIGINAL_DST clusters. */

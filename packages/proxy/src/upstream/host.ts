@@ -1,6 +1,13 @@
 // One upstream address of a cluster. It keeps its identity while its cluster's endpoints change around it, so that
 // its connections and counts survive an update.
-import type { HttpPool } from './http-pool.ts';
+
+/** The connections kept to a host, whatever they speak. */
+export interface ConnectionPool {
+  /** Connections that wait for work. */
+  readonly idle: number;
+  /** Closes those that wait; what is under way finishes. */
+  closeIdle(): void;
+}
 
 export class Host {
   readonly address: string;
@@ -12,8 +19,8 @@ export class Host {
   active = 0;
   /** Set once the host has left its cluster: no new pick, its idle connections close, what is under way finishes. */
   removed = false;
-  /** Made by the HTTP pool on first use. */
-  pool: HttpPool | undefined = undefined;
+  /** Made on first use. */
+  pool: ConnectionPool | undefined = undefined;
 
   constructor(address: string, port: number, weight = 1) {
     this.address = address;

@@ -6,7 +6,6 @@ import { FAULTY, INCOMPLETE } from '../http/message-head.ts';
 import { ResponseHead } from '../http/response-head.ts';
 import type { Cluster } from './cluster.ts';
 import type { Host } from './host.ts';
-import type { HttpPool } from './http-pool.ts';
 import { type ConnectCallbacks, type ConnectFailure, connectUpstream, type PendingConnect } from './socket.ts';
 
 /** Envoy's reset reasons, as far as an HTTP/1.1 upstream can give them (StreamResetReason). */
@@ -39,8 +38,15 @@ const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 type State = 'connecting' | 'idle' | 'head' | 'body' | 'complete' | 'tunnel' | 'closed';
 
+/** Who a connection belongs to: takes it back when its request is done, and hears that it has closed. */
+export interface ConnectionKeeper {
+  readonly host: Host;
+  put(connection: HttpConnection): void;
+  forget(connection: HttpConnection): void;
+}
+
 export class HttpConnection implements ConnectCallbacks {
-  readonly pool: HttpPool;
+  readonly pool: ConnectionKeeper;
   readonly cluster: Cluster;
   readonly scanner = new BodyScanner();
   /** Requests begun on it. */
@@ -60,7 +66,7 @@ export class HttpConnection implements ConnectCallbacks {
   #reusable = true;
   #localLabel: string | undefined;
 
-  constructor(pool: HttpPool, cluster: Cluster) {
+  constructor(pool: ConnectionKeeper, cluster: Cluster) {
     this.pool = pool;
     this.cluster = cluster;
   }

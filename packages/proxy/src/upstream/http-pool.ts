@@ -1,14 +1,24 @@
 // Keep-alive connections to one host. The last one used is the next one used, so that the others can grow old and close.
-import type { Cluster } from './cluster.ts';
-import type { Host } from './host.ts';
-import { HttpConnection, type UpstreamHandler } from './http-connection.ts';
 
-export class HttpPool {
+import { timerDelay } from '../timer-delay.ts';
+import type { Cluster } from './cluster.ts';
+import type { ConnectionPool, Host } from './host.ts';
+import { type ConnectionKeeper, HttpConnection, type UpstreamHandler } from './http-connection.ts';
+
+export class HttpPool implements ConnectionPool, ConnectionKeeper {
   readonly host: Host;
   readonly #now: () => number;
   /** Longest idle first. */
   readonly #idle: HttpConnection[] = [];
   #timer: NodeJS.Timeout | undefined;
+
+  /** The host's pool, made when it has none yet. */
+  static of(host: Host, now: () => number): HttpPool {
+    if (host.pool instanceof HttpPool) return host.pool;
+    const pool = new HttpPool(host, now);
+    host.pool = pool;
+    return pool;
+  }
 
   constructor(host: Host, now: () => number) {
     this.host = host;
@@ -57,7 +67,7 @@ export class HttpPool {
   }
 
   #arm(delay: number): void {
-    this.#timer = setTimeout(this.#sweep, delay);
+    this.#timer = setTimeout(this.#sweep, timerDelay(delay));
     this.#timer.unref();
   }
 

@@ -1,5 +1,6 @@
 // Opens one TCP connection to an upstream: from a given local address, with a mark, within a time; failures are typed.
 import net from 'node:net';
+import { timerDelay } from '../timer-delay.ts';
 import { openMarkedSocket } from './marked-socket.ts';
 
 export interface ConnectOptions {
@@ -81,7 +82,7 @@ class Connecting implements PendingConnect {
     const target: net.TcpSocketConnectOpts = { host: options.host, port: options.port };
     if (options.localAddress !== undefined) target.localAddress = options.localAddress;
     socket.connect(target);
-    if (options.timeoutMs > 0) this.#timer = setTimeout(this.#onTimeout, options.timeoutMs);
+    if (options.timeoutMs > 0) this.#timer = setTimeout(this.#onTimeout, timerDelay(options.timeoutMs));
   }
 
   readonly #onConnect = (): void => {

@@ -1,11 +1,12 @@
 // `varka logs`: of a pod through the API, as kubectl does, or of Varka's own parts from their file.
 import { closeSync, createReadStream, existsSync, openSync, readSync, statSync } from 'node:fs';
-import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
 import { HttpKubeClient } from '@varka/kube/client/http-client.ts';
 import { type ClusterAccess, loadKubeconfig } from '@varka/kube/client/kubeconfig.ts';
+import { Transport, TransportError } from '@varka/kube/client/transport.ts';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import { pathOf } from '@varka/kube/kinds/kind.ts';
 import { Pod as PodKind } from '@varka/kube/kinds/refs.ts';
@@ -22,6 +23,7 @@ export interface LogsOptions {
 
 const POLL_MS = 200;
 const CHUNK = 64 << 10;
+const LIMITS = { requestTimeoutMs: 30_000, maxResponseBytes: 1 << 20, userAgent: 'varka-logs' };
 const CONTAINER_ANNOTATION = 'kubectl.kubernetes.io/default-container';
 
 export async function logs(profile: Profile, name: string | undefined, options: LogsOptions): Promise<number> {
@@ -129,7 +131,7 @@ async function podLogs(profile: Profile, name: string, options: LogsOptions): Pr
   try {
     pod = await findPod(profile, access, name, options.namespace);
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'TransportError') throw error;
+    if (!(error instanceof TransportError)) throw error;
     throw problem(
       'profile-not-running',
       { name: profile.name, flag: profileFlag(profile.name), others: ` (${messageOf(error)})` },
@@ -147,21 +149,11 @@ async function podLogs(profile: Profile, name: string, options: LogsOptions): Pr
 }
 
 /** Copies what the API answers to the standard output as it comes. */
-function printAnswer(access: ClusterAccess, path: string): Promise<number> {
-  const { server, ca, clientCertificate: cert, clientKey: key, token } = access;
-  const credentials = {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-  };
-  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return new Promise((resolve, reject) => {
-    const call = httpsRequest(new URL(path, server), { ...credentials, headers }, (response) => {
-      response.pipe(response.statusCode === 200 ? process.stdout : process.stderr, { end: false });
-      response.on('end', () => resolve(response.statusCode === 200 ? 0 : 1));
-      response.on('error', reject);
-    });
-    call.on('error', reject);
-    call.end();
-  });
+async function printAnswer(access: ClusterAccess, path: string): Promise<number> {
+  const transport = new Transport(access, LIMITS);
+  const response = await transport.stream({ method: 'GET', path }, new AbortController().signal);
+  const failed = response.statusCode !== 200;
+  await pipeline(response, failed ? process.stderr : process.stdout, { end: false });
+  transport.close();
+  return failed ? 1 : 0;
 }

@@ -58,7 +58,7 @@ function printReady(ready: Ready, out: NodeJS.WriteStream): void {
 export async function up(profile: Profile, options: UpOptions): Promise<number> {
   const ports = portsOf(options);
   const images = readConfig(process.cwd());
-  const documents = readManifests(options.filename, process.cwd());
+  const documents = await readManifests(options.filename, process.cwd());
   const front: FrontOptions = {
     profile,
     ports,

@@ -25,7 +25,8 @@ type Trial =
 function attempt(privilege: Privilege): Promise<Trial> {
   const [program, ...args] = namespaceCommand(privilege);
   return new Promise((resolve) => {
-    execFile(program, [...args, 'true'], { timeout: 10_000 }, (error, _stdout, stderr) => {
+    // A program that is there for sure: the one that has just been found.
+    execFile(program, [...args, 'setpriv', '--version'], { timeout: 10_000 }, (error, _stdout, stderr) => {
       if (error === null) return resolve({ kind: 'allowed' });
       const missing =
         errorCode(error) === 'ENOENT' ? program : /failed to execute unshare/.test(stderr) ? 'unshare' : undefined;

@@ -1,25 +1,27 @@
 // Applies documents as `kubectl apply` would: creates what is missing, merges into what is there, and goes on after a
 // rejection, so that one bad object does not keep the others out.
-import type { KubeClient } from '@varka/kube/client/client.ts';
 import type { KubeObject } from '@varka/kube/object.ts';
-import { isStatus, StatusError } from '@varka/kube/status-error.ts';
+import { StatusError } from '@varka/kube/status-error.ts';
 import { describe, type Problem } from '../errors.ts';
+import type { ApplyApi, Written } from './apply-api.ts';
 import type { ResolvedDocument } from './resolve.ts';
 import { lastApplied, threeWayPatch, withLastApplied } from './three-way-merge.ts';
 
-export interface Applied {
+type Fields = Record<string, unknown>;
+
+export interface Applied extends Written {
   readonly document: ResolvedDocument;
   readonly action: 'created' | 'configured' | 'unchanged';
-  readonly object: KubeObject;
 }
 
 export interface ApplyOptions {
-  readonly client: KubeClient;
+  readonly api: ApplyApi;
   readonly documents: readonly ResolvedDocument[];
   /** Where objects without a namespace go. */
   readonly namespace: string;
   readonly kubeconfig: string;
-  readonly onApplied: (applied: Applied) => void;
+  /** Awaited before the next one is applied. */
+  readonly onApplied: (applied: Applied) => Promise<void> | void;
   readonly onRejected: (problem: Problem) => void;
 }
 
@@ -36,36 +38,21 @@ function placed({ object, kind }: ResolvedDocument, namespace: string): KubeObje
   return { ...object, metadata: { ...object.metadata, namespace } };
 }
 
-async function live(
-  client: KubeClient,
-  { kind }: ResolvedDocument,
-  object: KubeObject,
-): Promise<KubeObject | undefined> {
-  const name = object.metadata?.name;
-  if (name === undefined) return undefined; // generateName makes a new one each time
-  try {
-    return await client.get(kind, name, object.metadata?.namespace);
-  } catch (error) {
-    if (isStatus(error, 'NotFound')) return undefined;
-    throw error;
-  }
-}
-
-async function applyOne(client: KubeClient, document: ResolvedDocument, namespace: string): Promise<Applied> {
+async function applyOne(api: ApplyApi, document: ResolvedDocument, namespace: string): Promise<Applied> {
+  const { kind } = document;
   const object = placed(document, namespace);
-  const current = await live(client, document, object);
   const wanted = withLastApplied(object);
-  if (current === undefined) return { document, action: 'created', object: await client.create(document.kind, wanted) };
-  const patch = threeWayPatch(
-    lastApplied(current),
-    wanted as Record<string, unknown>,
-    current as Record<string, unknown>,
-  );
-  if (patch === undefined) return { document, action: 'unchanged', object: current };
-  const { name = '', namespace: where } = object.metadata ?? {};
-  const patched = await client.patch<KubeObject>(document.kind, name, where, patch);
-  const same = patched.metadata?.resourceVersion === current.metadata?.resourceVersion;
-  return { document, action: same ? 'unchanged' : 'configured', object: patched };
+  const { name, namespace: where } = object.metadata ?? {};
+  // Without a name of its own (generateName) it is another one each time.
+  const current = name === undefined ? undefined : await api.get(kind, name, where);
+  if (name === undefined || current === undefined) {
+    return { document, action: 'created', ...(await api.create(kind, wanted)) };
+  }
+  const patch = threeWayPatch(lastApplied(current), wanted as Fields, current as Fields);
+  if (patch === undefined) return { document, action: 'unchanged', object: current, warnings: [] };
+  const patched = await api.patch(kind, name, where, patch);
+  const same = patched.object.metadata?.resourceVersion === current.metadata?.resourceVersion;
+  return { document, action: same ? 'unchanged' : 'configured', ...patched };
 }
 
 function rejection({ path, line, index, object }: ResolvedDocument, error: StatusError, kubeconfig: string): Problem {
@@ -82,7 +69,7 @@ function rejection({ path, line, index, object }: ResolvedDocument, error: Statu
 }
 
 export async function applyAll({
-  client,
+  api,
   documents,
   namespace,
   kubeconfig,
@@ -91,7 +78,7 @@ export async function applyAll({
 }: ApplyOptions): Promise<void> {
   for (const document of documents.toSorted((a, b) => rank(a) - rank(b))) {
     try {
-      onApplied(await applyOne(client, document, namespace));
+      await onApplied(await applyOne(api, document, namespace));
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
       onRejected(rejection(document, error, kubeconfig));

@@ -1,10 +1,10 @@
 // Reads what -f names: files, directories, the standard input. Nothing is applied when anything here fails, and every
 // document remembers where it stands so that a later rejection can point at it.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, extname, join, relative } from 'node:path';
+import { extname, join, relative, resolve } from 'node:path';
 import type { KubeObject } from '@varka/kube/object.ts';
 import { isMap, isScalar, LineCounter, parseAllDocuments } from 'yaml';
-import { errorCode, messageOf, problem } from '../errors.ts';
+import { errorCode, messageOf, problem, type VarkaError } from '../errors.ts';
 
 export interface ManifestDocument {
   /** As the user named it; `-` for the standard input. */
@@ -17,6 +17,8 @@ export interface ManifestDocument {
 }
 
 const EXTENSIONS = new Set(['.yaml', '.yml', '.json']);
+/** As for kubectl: the standard input. */
+const STDIN = '-';
 const LARGEST_FILE = 16 << 20;
 /** Anchors may repeat this often in all, so that a small file cannot unfold into a huge object. */
 const MOST_ALIASES = 1000;
@@ -52,13 +54,28 @@ function shown(path: string, cwd: string): string {
 
 function readText(path: string, name: string): string {
   try {
-    if (path !== '-' && statSync(path).size > LARGEST_FILE)
-      throw problem('too-large', { path: name, limit: `${LARGEST_FILE >> 20} MB` });
-    return readFileSync(path === '-' ? 0 : path, 'utf8');
+    if (statSync(path).size > LARGEST_FILE) throw tooLarge(name);
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     throw problem('file-unreadable', { path: name, detail: messageOf(error) }, error);
   }
+}
+
+function tooLarge(path: string): VarkaError {
+  return problem('too-large', { path, limit: `${LARGEST_FILE >> 20} MB` });
+}
+
+async function readStream(stream: AsyncIterable<Uint8Array | string>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.length;
+    if (size > LARGEST_FILE) throw tooLarge(STDIN);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function listItems(object: KubeObject): KubeObject[] | undefined {
@@ -109,17 +126,17 @@ export function parseManifest(path: string, text: string): ManifestDocument[] {
 }
 
 /** In the order given; of a directory in the order of names. A path given twice is read once. */
-export function readManifests(paths: readonly string[], cwd: string): ManifestDocument[] {
-  const files = new Set(
-    paths.flatMap((path) => (path === '-' ? [path] : expand(join(path.startsWith('/') ? '' : cwd, path), cwd))),
-  );
-  return [...files].flatMap((file) => {
-    const name = file === '-' ? file : shown(file, cwd);
-    return parseManifest(name, readText(file, name));
-  });
-}
-
-/** How the progress line calls what was read. */
-export function nameOf(paths: readonly string[]): string {
-  return paths.map((path) => (path === '-' ? 'standard input' : path.replace(/\/$/, '') || basename(path))).join(', ');
+export async function readManifests(
+  paths: readonly string[],
+  cwd: string,
+  stdin: AsyncIterable<Uint8Array | string> = process.stdin,
+): Promise<ManifestDocument[]> {
+  const files = new Set(paths.flatMap((path) => (path === STDIN ? [path] : expand(resolve(cwd, path), cwd))));
+  const documents: ManifestDocument[] = [];
+  for (const file of files) {
+    const name = file === STDIN ? file : shown(file, cwd);
+    documents.push(...parseManifest(name, file === STDIN ? await readStream(stdin) : readText(file, name)));
+  }
+  if (paths.length > 0 && documents.length === 0) throw problem('nothing-to-apply', { paths: paths.join(', ') });
+  return documents;
 }

@@ -4,13 +4,15 @@ import type { KubeObject } from '@varka/kube/object.ts';
 import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '@varka/mesh/install/addresses.ts';
 import { describe, type Problem, profileFlag } from '../errors.ts';
 import { applyAll } from '../manifests/apply.ts';
-import { nameOf } from '../manifests/read.ts';
+import { HttpApplyApi } from '../manifests/apply-api.ts';
 import { resolveKinds } from '../manifests/resolve.ts';
 import type { SupervisorConfig } from '../protocol.ts';
 import type { Cluster } from './cluster.ts';
 import type { StepReporter } from './steps.ts';
 import { pathToTry } from './try-path.ts';
 import { type DeploymentName, type WaitResult, waitForDeployments } from './wait-for-deployments.ts';
+
+const SEEN_TIMEOUT_MS = 2_000;
 
 export interface ApplyOutcome {
   readonly complete: boolean;
@@ -26,27 +28,35 @@ export async function applyDocuments(
 ): Promise<ApplyOutcome> {
   const { documents, namespace, profile } = config;
   const problems: Problem[] = [];
-  const applied: KubeObject[] = [];
   const gateway = { namespace: SYSTEM_NAMESPACE, name: GATEWAY_NAME };
   const targets: DeploymentName[] = [gateway];
   if (documents.length > 0) {
-    const name = nameOf([...new Set(documents.map(({ path }) => path))]);
-    await steps.run('apply', `applying ${name}`, async (update) => {
+    const api = new HttpApplyApi(cluster.access);
+    const resolved = resolveKinds(documents, cluster.servedKinds());
+    await steps.run('apply', `applying ${documents.length} objects`, async (update) => {
+      let applied = 0;
+      let unchanged = 0;
+      const label = () =>
+        `applied ${applied} of ${documents.length} objects${unchanged === 0 ? '' : `, ${unchanged} unchanged`}`;
       await applyAll({
-        client: cluster.client,
-        documents: resolveKinds(documents, cluster.servedKinds()),
+        api,
+        documents: resolved,
         namespace,
         kubeconfig: profile.kubeconfig,
-        onApplied: ({ object, document }) => {
-          applied.push(object);
-          update(`applied ${applied.length} of ${documents.length} objects`);
-          if (document.kind.kind === 'Deployment')
-            targets.push({ namespace: object.metadata?.namespace ?? '', name: object.metadata?.name ?? '' });
+        onApplied: async ({ object, document, action, warnings }) => {
+          for (const warning of warnings) steps.note(`${document.path}:${document.line}: ${warning}`);
+          applied++;
+          if (action === 'unchanged') unchanged++;
+          update(label());
+          const { namespace: where = '', name = '' } = object.metadata ?? {};
+          if (document.kind.kind === 'Deployment') targets.push({ namespace: where, name });
+          if (document.kind.kind === 'ServiceMeshMemberRoll') await untilSeen(cluster, object);
         },
         onRejected: (problem) => problems.push(problem),
       });
-      update(`applied ${applied.length} of ${documents.length} objects`);
+      update(label());
     });
+    api.close();
   }
   const result = await steps.run('pods', 'pods', (update) =>
     waitForDeployments({
@@ -61,6 +71,30 @@ export async function applyDocuments(
   if (notReady !== undefined) problems.push(notReady);
   const routes = cluster.informers.informer(kinds.VirtualService).list();
   return { complete: problems.length === 0, problems, tryPath: pathToTry(routes) };
+}
+
+/**
+ * Whether a pod gets a sidecar depends on the member rolls, and the injector knows them from its informer: a Deployment
+ * applied a millisecond after its member roll could otherwise come first.
+ */
+function untilSeen(cluster: Cluster, { metadata }: KubeObject): Promise<void> {
+  const rolls = cluster.informers.informer(kinds.ServiceMeshMemberRoll);
+  return new Promise((resolve) => {
+    let off: (() => void) | undefined;
+    const finish = () => {
+      clearTimeout(timer);
+      off?.();
+      resolve();
+    };
+    const look = () => {
+      const seen = rolls.get(metadata?.namespace, metadata?.name ?? '');
+      if (Number(seen?.metadata?.resourceVersion ?? 0) >= Number(metadata?.resourceVersion)) finish();
+    };
+    // Somebody may delete it in this very moment; then there is nothing to see.
+    const timer = setTimeout(finish, SEEN_TIMEOUT_MS);
+    off = rolls.onEvent(look);
+    look();
+  });
 }
 
 function unavailableProblem(result: WaitResult, { profile, waitSeconds }: SupervisorConfig): Problem | undefined {

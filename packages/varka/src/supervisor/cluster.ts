@@ -1,10 +1,11 @@
 // Everything that runs inside the cluster's network: made in the order in which the parts need each other, stopped in
 // the opposite one.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { HttpKubeClient } from '@varka/kube/client/http-client.ts';
 import { InformerSet } from '@varka/kube/client/informer-set.ts';
+import { type ClusterAccess, KubeconfigError, loadKubeconfig } from '@varka/kube/client/kubeconfig.ts';
 import type { Deployment, EndpointSlice, Pod, Service } from '@varka/kube/client/typed-objects.ts';
 import { startControllers } from '@varka/kube/controllers/start.ts';
 import { loadOrCreateCredentials } from '@varka/kube/credentials/credentials.ts';
@@ -65,6 +66,7 @@ export class Cluster {
   readonly #steps: StepReporter;
   readonly #stops: Stop[] = [];
   #api: ApiServer | undefined;
+  #access: ClusterAccess | undefined;
   #client: HttpKubeClient | undefined;
   #informers: InformerSet | undefined;
   #injector: AdmissionPlugin | undefined;
@@ -79,6 +81,12 @@ export class Cluster {
   get client(): HttpKubeClient {
     if (this.#client === undefined) throw new Error('the API server has not started yet');
     return this.#client;
+  }
+
+  /** How to reach the API from inside. */
+  get access(): ClusterAccess {
+    if (this.#access === undefined) throw new Error('the API server has not started yet');
+    return this.#access;
   }
 
   get informers(): InformerSet {
@@ -154,13 +162,16 @@ export class Cluster {
     this.#stops.push(() => api.close());
     await api.listen({ host: KUBERNETES_ADDRESS, port: API_PORT });
     await api.listen(await socket);
+    const namespace = chosenNamespace(profile.kubeconfig);
     await writeKubeconfig(profile.kubeconfig, {
       server: `https://127.0.0.1:${ports.api}`,
       name: profile.name === 'default' ? 'varka' : `varka-${profile.name}`,
       credentials,
+      ...(namespace === undefined ? {} : { namespace }),
     });
     const access = { server: `https://${KUBERNETES_ADDRESS}`, ca: credentials.ca, token: credentials.token };
     const client = new HttpKubeClient(access);
+    this.#access = access;
     const informers = new InformerSet({ client, log: createLogger('controllers') });
     this.#client = client;
     this.#informers = informers;
@@ -291,5 +302,16 @@ export class Cluster {
 
   pods() {
     return this.informers.informer<Pod>(kinds.Pod);
+  }
+}
+
+/** What the user chose with `kubectl config set-context --current --namespace` outlives a restart. */
+function chosenNamespace(path: string): string | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    return loadKubeconfig(path).namespace;
+  } catch (error) {
+    if (error instanceof KubeconfigError) return undefined; // damaged, and about to be written anew
+    throw error;
   }
 }
