@@ -76,6 +76,24 @@ export class StatusError extends Error {
     return about(403, 'Forbidden', subject, name, `${qualified(subject)} "${name}" is forbidden: ${why}`);
   }
 
+  /** The cause lets controllers tell this from a lack of rights: they stop instead of trying again. */
+  static namespaceTerminating(subject: StatusSubject, name: string, namespace: string): StatusError {
+    const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
+    const causes = [
+      {
+        reason: 'NamespaceTerminating',
+        message: `namespace ${namespace} is being terminated`,
+        field: 'metadata.namespace',
+      },
+    ];
+    return StatusError.of(403, 'Forbidden', `${qualified(subject)} "${name}" is forbidden: ${why}`, {
+      name,
+      kind: subject.plural,
+      ...(subject.group === '' ? {} : { group: subject.group }),
+      causes,
+    });
+  }
+
   static methodNotAllowed(message: string): StatusError {
     return StatusError.of(405, 'MethodNotAllowed', message);
   }

@@ -1,7 +1,9 @@
 // Runs the tests under inside/ where pods can be: in namespaces of their own, as root and as an ordinary user.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +29,10 @@ for (const mode of MODES) {
 
     test('kill -9 of the supervisor leaves no process', { skip }, async () => {
       const marker = `varka-test-${process.pid}-${mode}`;
-      const child = start(mode, scriptOf('supervisor'), [marker], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const directory = mkdtempSync(join(tmpdir(), 'varka-kill-'));
+      // Whoever the supervisor runs as writes there.
+      chmodSync(directory, 0o777);
+      const child = start(mode, scriptOf('supervisor'), [marker, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
       try {
         const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
         assert.equal(String(line).trim(), 'pods run');
@@ -41,6 +46,7 @@ for (const mode of MODES) {
         assert.equal(await eventually(() => processesWith(marker).length, 0), 0);
       } finally {
         child.kill('SIGKILL');
+        rmSync(directory, { recursive: true, force: true });
       }
     });
   });

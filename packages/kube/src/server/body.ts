@@ -58,8 +58,8 @@ function parseJson(bytes: Buffer): unknown {
   } catch (error) {
     const before = text.slice(0, jsonErrorOffset(text)).split('\n');
     const place = `line ${before.length} column ${(before.at(-1)?.length ?? 0) + 1}`;
-    const detail =
-      error instanceof Error ? error.message.replace(/ in JSON at position.*$| at position.*$/s, '') : String(error);
+    // Without the engine's own idea of the place, and without the piece of text it quotes.
+    const [detail] = String(error instanceof Error ? error.message : error).split(/, (?=["'.])| in JSON| at position/);
     throw StatusError.badRequest(`the request body is not valid JSON: ${detail}, ${place}`);
   }
 }

@@ -161,11 +161,7 @@ export class Writer {
     const found = this.#context.store.get('namespaces', undefined, namespace);
     if (found === undefined) throw StatusError.notFound({ group: '', plural: 'namespaces' }, namespace);
     if (found.metadata?.deletionTimestamp !== undefined) {
-      throw StatusError.forbidden(
-        row,
-        draft.metadata?.name ?? '',
-        `unable to create new content in namespace ${namespace} because it is being terminated`,
-      );
+      throw StatusError.namespaceTerminating(row, draft.metadata?.name ?? '', namespace);
     }
   }
 

@@ -1,6 +1,6 @@
 // How pods end, and how they go on after the supervisor did. Runs inside the cluster's network namespace.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +22,6 @@ const first = cluster;
 after(async () => {
   await cluster.stop();
   await network.close();
-  rmSync(first.stateDir, { recursive: true, force: true });
 });
 
 const processes = (): number => processTable().filter(({ state }) => state !== 'Z').length;
@@ -117,7 +116,7 @@ test('the next supervisor starts what it finds anew', async () => {
   const before = await cluster.pod('lasting', isReady);
   await cluster.pod('done', ({ status }) => status?.phase === 'Succeeded');
   await cluster.pod('leaving', isReady);
-  await cluster.stop();
+  await cluster.stop(true);
   await first.kube.delete(PodKind, 'leaving', 'default');
   cluster = await startCluster({ network, images, from: first });
   const again = await cluster.pod(

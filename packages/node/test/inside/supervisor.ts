@@ -1,12 +1,9 @@
 // A supervisor that makes two pods and then waits to be killed.
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createNetwork } from '../support/cluster.ts';
 
-const marker = process.argv[2] ?? '';
+const [marker = '', directory = ''] = process.argv.slice(2);
 const network = createNetwork();
-const directory = mkdtempSync(join(tmpdir(), 'varka-kill-'));
 const started: Promise<unknown>[] = [];
 for (const hostname of ['one', 'two']) {
   const pod = network.createPod({

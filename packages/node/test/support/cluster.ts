@@ -30,7 +30,8 @@ export interface Cluster {
   pod(name: string, wanted: (pod: Pod) => boolean): Promise<Pod>;
   gone(name: string): Promise<void>;
   events(name: string): Promise<Event[]>;
-  stop(): Promise<void>;
+  /** The files go too, unless the next cluster is to find them. */
+  stop(keepFiles?: boolean): Promise<void>;
 }
 
 export interface ClusterOptions {
@@ -91,10 +92,10 @@ export async function startCluster({ images, network, from }: ClusterOptions): P
     },
     events: async (name) =>
       (await kube.list<Event>(EventKind)).items.filter(({ involvedObject }) => involvedObject.name === name),
-    stop: async () => {
+    stop: async (keepFiles = false) => {
       await node.stop();
       pods.stop();
-      if (from === undefined) rmSync(stateDir, { recursive: true, force: true });
+      if (!keepFiles) rmSync(stateDir, { recursive: true, force: true });
     },
   };
 }

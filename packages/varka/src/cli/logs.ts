@@ -1,6 +1,5 @@
 // `varka logs`: of a pod through the API, as kubectl does, or of Varka's own parts from their file.
 import { closeSync, createReadStream, existsSync, openSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
@@ -11,6 +10,7 @@ import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import { pathOf } from '@varka/kube/kinds/kind.ts';
 import { Pod as PodKind } from '@varka/kube/kinds/refs.ts';
 import { messageOf, problem, profileFlag } from '../errors.ts';
+import { logPath } from '../front/state-directory.ts';
 import type { Profile } from '../profile.ts';
 import { COMPONENTS } from '../supervisor/log.ts';
 
@@ -52,7 +52,7 @@ async function componentLogs(
   component: string | undefined,
   { follow, tail }: LogsOptions,
 ): Promise<void> {
-  const path = join(profile.logs, 'varka.log');
+  const path = logPath(profile);
   if (!existsSync(path)) throw problem('no-kubeconfig', { name: profile.name, flag: profileFlag(profile.name) });
   const wanted = (line: string) => component === undefined || line.includes(`"component":"${component}"`);
   const end = statSync(path).size;

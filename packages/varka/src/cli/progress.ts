@@ -59,8 +59,7 @@ export class ProgressView {
   #drawActive(): void {
     if (!this.#out.isTTY) return;
     const latest = [...this.#active.values()].at(-1);
-    const text =
-      latest === undefined ? '' : this.#style.dim(`… ${latest}`.slice(0, Math.max(10, this.#out.columns - 1)));
+    const text = latest === undefined ? '' : this.#style.dim(`… ${latest}`.slice(0, (this.#out.columns || 80) - 1));
     this.#out.write(CLEAR_LINE + text);
   }
 }

@@ -2,12 +2,11 @@
 // of the channel on which it hears how the start goes.
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, type Problem, problem, VarkaError } from '../errors.ts';
 import type { ProgressEvent } from '../protocol.ts';
 import { Front, type FrontOptions, type Ready } from './front.ts';
-import { onDisk, prepareDirectories } from './state-directory.ts';
+import { logPath, onDisk, prepareDirectories } from './state-directory.ts';
 
 type ToDaemon = { readonly type: 'options'; readonly options: FrontOptions } | { readonly type: 'seen' };
 
@@ -22,7 +21,7 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 export async function startDaemon(options: FrontOptions, onEvent: (event: ProgressEvent) => void): Promise<Ready> {
   const { profile } = options;
   await prepareDirectories(profile);
-  const logFile = join(profile.logs, 'varka.log');
+  const logFile = logPath(profile);
   const log = await onDisk(logFile, profile, () => openSync(logFile, 'a', 0o600));
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, 'front'], {
     stdio: ['ignore', log, log, 'ipc'],

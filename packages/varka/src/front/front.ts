@@ -1,6 +1,6 @@
 // The host side of a running mesh: holds the profile's lock, the listening sockets and the control socket, and is the
 // parent of everything else. It ends only after everything inside has ended.
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
 import { messageOf, problem, profileFlag, VarkaError } from '../errors.ts';
@@ -14,7 +14,15 @@ import { type Listener, openListener, PUBLISHED, type Published } from './listen
 import { acquireLock, type LockHolder } from './lock.ts';
 import { choosePrivilege, type Privilege } from './namespaces.ts';
 import { isAlive, waitUntilGone } from './process-identity.ts';
-import { onDisk, prepareDirectories, readRuntime, removeRuntime, writeRuntime } from './state-directory.ts';
+import {
+  logPath,
+  onDisk,
+  openLog,
+  prepareDirectories,
+  readRuntime,
+  removeRuntime,
+  writeRuntime,
+} from './state-directory.ts';
 import { SupervisorProcess } from './supervisor-process.ts';
 
 export interface FrontOptions {
@@ -95,7 +103,7 @@ export class Front {
   }
 
   get logFile(): string {
-    return join(this.#options.profile.logs, 'varka.log');
+    return logPath(this.#options.profile);
   }
 
   /** Whether the end was somebody's wish. */
@@ -165,13 +173,13 @@ export class Front {
       images,
       waitSeconds,
     };
-    const supervisor = await onDisk(this.logFile, profile, () => {
-      return new SupervisorProcess(config, this.logFile, (message) => {
-        if (message.type === 'progress') this.#tell(message.event);
-        else if (message.type === 'ready') onReady(message);
-        else if (message.type === 'fatal') onFailure(new VarkaError(message.problem));
-      });
+    const log = await openLog(profile);
+    const supervisor = new SupervisorProcess(config, log, (message) => {
+      if (message.type === 'progress') this.#tell(message.event);
+      else if (message.type === 'ready') onReady(message);
+      else if (message.type === 'fatal') onFailure(new VarkaError(message.problem));
     });
+    closeSync(log);
     this.#supervisor = supervisor;
     await this.#writeRuntime();
     void supervisor.exited.then((detail) => this.#supervisorGone(detail, onFailure));

@@ -1,8 +1,11 @@
 // The profile's directory and the small files in it, written in one step each.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, errorCode, messageOf, problem, profileFlag, VarkaError } from '../errors.ts';
 import type { Profile } from '../profile.ts';
 import type { ProcessIdentity } from './process-identity.ts';
+
+const LONGEST_LOG = 16 << 20;
 
 /** What `varka` finds out about a running mesh without asking it. */
 export interface RuntimeFile {
@@ -52,6 +55,20 @@ export async function prepareDirectories(profile: Profile): Promise<void> {
   for (const path of [profile.directory, profile.logs, profile.cache]) {
     await onDisk(path, profile, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
   }
+}
+
+export function logPath(profile: Profile): string {
+  return join(profile.logs, 'varka.log');
+}
+
+/** A descriptor to append to. A log that has become long is put aside; only the holder of the lock may do that. */
+export async function openLog(profile: Profile): Promise<number> {
+  const path = logPath(profile);
+  return await onDisk(path, profile, () => {
+    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > LONGEST_LOG) renameSync(path, `${path}.1`);
+    return openSync(path, 'a', 0o600);
+  });
 }
 
 export async function writeRuntime(profile: Profile, content: RuntimeFile): Promise<void> {

@@ -2,7 +2,6 @@
 // and ends it, politely first.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { FromSupervisor, QueryName, SupervisorConfig, ToSupervisor } from '../protocol.ts';
 import type { Listener } from './listeners.ts';
@@ -27,9 +26,8 @@ export class SupervisorProcess {
   readonly #queries = new Map<number, PendingQuery>();
   #nextQuery = 1;
 
-  constructor(config: SupervisorConfig, logFile: string, onMessage: (message: FromSupervisor) => void) {
+  constructor(config: SupervisorConfig, log: number, onMessage: (message: FromSupervisor) => void) {
     const [program, ...args] = namespaceCommand(config.privilege);
-    const log = openSync(logFile, 'a', 0o600);
     const warnings = '--disable-warning=ExperimentalWarning';
     this.#child = spawn(program, [...args, process.execPath, warnings, ENTRY], {
       stdio: ['ignore', log, log, 'ipc'],
@@ -37,7 +35,6 @@ export class SupervisorProcess {
       detached: true,
       cwd: '/',
     });
-    closeSync(log);
     this.identity = this.#child.pid === undefined ? undefined : identify(this.#child.pid);
     this.exited = new Promise((resolve) => {
       this.#child.once('error', (error) => resolve(error.message));

@@ -6,6 +6,7 @@ import { StoreError } from '@varka/kube/store/store-error.ts';
 import { SandboxUnavailableError } from '@varka/node/sandbox/errors.ts';
 import { describe, errorCode, messageOf, type Problem, profileFlag, VarkaError } from '../errors.ts';
 import { PUBLISHED, type Published } from '../front/listeners.ts';
+import { logPath } from '../front/state-directory.ts';
 import type { FromSupervisor, SupervisorConfig, ToSupervisor } from '../protocol.ts';
 import { applyDocuments } from './apply-documents.ts';
 import { Cluster } from './cluster.ts';
@@ -108,7 +109,7 @@ function problemOf(error: unknown, { profile }: SupervisorConfig): Problem {
   const code = errorCode(error);
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return describe('disk-full', { path: profile.directory, detail: messageOf(error), flag });
-  return describe('start-failed', { detail: messageOf(error), log: `${profile.logs}/varka.log` });
+  return describe('start-failed', { detail: messageOf(error), log: logPath(profile) });
 }
 
 /** The library's own words, without the advice that ours repeats. */
