@@ -11,8 +11,10 @@ export async function* summary(source: AsyncIterable<TestEvent>): AsyncGenerator
     }
     if (event.type === 'test:diagnostic' && event.data.nesting === 0) closing.push(event.data.message);
   }
-  if (skipped.size > 0) yield '\nskipped\n';
+  const required = process.env['VARKA_REQUIRE_PEERS'] === '1';
+  if (skipped.size > 0) yield `\nskipped${required ? ', where nothing may be' : ''}\n`;
   for (const [reason, count] of skipped) yield `  ${count} × ${reason}\n`;
+  if (skipped.size > 0 && required) process.exitCode = 1;
   yield '\n';
   for (const line of closing.filter((text) =>
     /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /.test(text),

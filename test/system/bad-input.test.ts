@@ -145,7 +145,7 @@ describe('what keeps a mesh from starting', { skip }, () => {
 
   test('a machine without util-linux', async (t) => {
     const mesh = new Mesh({ env: { PATH: files } });
-    t.after(() => new Mesh({ home: mesh.home }).dispose());
+    t.after(() => rmSync(mesh.home, { recursive: true, force: true }));
     const up = await mesh.varka('up', '--api-port', '0', '--gateway-port', '0');
     assert.equal(up.code, 1, up.stdout);
     assert.match(up.stderr, /VARKA202: the program `setpriv` is missing/);
@@ -163,16 +163,17 @@ describe('what a mesh takes in its stride', { skip }, () => {
   });
 
   /** Up again with one more file: the mesh of before, and what is said about the file. */
-  const withFile = async (path: string) => {
-    const up = await mesh.up('-f', path);
+  const withFile = async (path: string, ...args: string[]) => {
+    const up = await mesh.up('-f', path, ...args);
     const status = await mesh.status();
     const [answer] = await burst(`${status.gateway.http}/service-a`, 1, 1);
+    const [elsewhere] = await burst(`${status.gateway.http}/dangling`, 1, 1);
     const running = traces(mesh);
     assert.equal((await mesh.varka('down')).code, 0);
     assert.deepEqual(leftovers(mesh, running), []);
     assert.equal(answer?.status, 200);
     assert.match(answer?.body ?? '', /Service C/);
-    return { up, status };
+    return { up, status, dangling: elsewhere?.status };
   };
 
   test('objects that the API refuses are told one by one, the others applied', async () => {
@@ -204,6 +205,27 @@ describe('what a mesh takes in its stride', { skip }, () => {
     }
   });
 
+  test('a route to a subset that does not exist answers 503, and is a finding, as is an unknown gateway', async () => {
+    const path = file(
+      'dangling.yaml',
+      istio('VirtualService', 'dangling', {
+        hosts: ['*'],
+        gateways: ['chain-gateway', 'no-gateway'],
+        http: [{ match: [{ uri: { prefix: '/dangling' } }], route: [route({ host: 'service-a', subset: 'nowhere' })] }],
+      }),
+    );
+    const { up, status, dangling } = await withFile(path, '--namespace', 'servicemesh-apps');
+    assert.equal(up.code, 0, up.stdout);
+    assert.equal(dangling, 503);
+    const about = status.findings.filter(({ object }) => object === 'VirtualService servicemesh-apps/dangling');
+    for (const name of ['nowhere', 'no-gateway']) {
+      assert.ok(
+        about.some(({ message }) => message.includes(name)),
+        JSON.stringify(status.findings),
+      );
+    }
+  });
+
   test('an image that nobody knows', async () => {
     const deployment = {
       apiVersion: 'apps/v1',
@@ -226,30 +248,5 @@ describe('what a mesh takes in its stride', { skip }, () => {
       /VARKA403: one Deployment is not available: default\/mystery \(container m: (ErrImagePull|ImagePullBackOff): .*varka\.yaml/,
     );
     assert.equal(status.pods.find(({ name }) => name.startsWith('mystery-'))?.ready, '0/1');
-  });
-
-  test('a route to a subset, and a gateway, that do not exist are findings', async () => {
-    const path = file(
-      'dangling.yaml',
-      [
-        'apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{name: http, port: 80}]}\n',
-        virtualService('dangling', [{ route: [route({ host: 'web', subset: 'nowhere' })] }], {
-          gateways: ['mesh', 'no-gateway'],
-        }),
-      ].join('---\n'),
-    );
-    const { up, status } = await withFile(path);
-    assert.equal(up.code, 0, up.stdout);
-    const about = status.findings
-      .filter(({ object }) => object === 'VirtualService default/dangling')
-      .map(({ message }) => message);
-    assert.ok(
-      about.some((message) => message.includes('nowhere')),
-      JSON.stringify(status.findings),
-    );
-    assert.ok(
-      about.some((message) => message.includes('no-gateway')),
-      JSON.stringify(status.findings),
-    );
   });
 });

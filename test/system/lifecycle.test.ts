@@ -58,8 +58,8 @@ const nothingLeft = (mesh: Mesh, running: ReturnType<typeof traces>) =>
 
 test('two profiles run side by side, each with its own ports', { skip }, async (t) => {
   const home = newHome();
-  t.after(() => rmSync(home, { recursive: true, force: true }));
   const [first, second] = [newMesh(t, { home, profile: 'first' }), newMesh(t, { home, profile: 'second' })];
+  t.after(() => rmSync(home, { recursive: true, force: true })); // after the meshes have ended: hooks run in this order
   for (const mesh of [first, second]) {
     const up = await mesh.varka('up', '--detach'); // the usual ports: those of the second have to move
     assert.equal(up.code, 0, up.stdout + up.stderr);
@@ -199,6 +199,7 @@ test('it needs no program of the machine but unshare and setpriv', { skip }, asy
   const mesh = newMesh(t, { env: { PATH: bin } });
   const up = await mesh.up('-f', 'demos/chain');
   assert.equal(up.code, 0, up.stdout + up.stderr);
+  assert.match(up.stdout, /no kubectl in PATH/);
 });
 
 /** `up` with documents on the standard input. */

@@ -76,6 +76,11 @@ export class StatusError extends Error {
     return about(403, 'Forbidden', subject, name, `${qualified(subject)} "${name}" is forbidden: ${why}`);
   }
 
+  /** An admission plugin's refusal, in the words in which Kubernetes passes on a webhook's. */
+  static denied(plugin: string, message: string): StatusError {
+    return StatusError.of(403, 'Forbidden', `admission webhook "${plugin}" denied the request: ${message}`);
+  }
+
   /** The cause lets controllers tell this from a lack of rights: they stop instead of trying again. */
   static namespaceTerminating(subject: StatusSubject, name: string, namespace: string): StatusError {
     const why = `unable to create new content in namespace ${namespace} because it is being terminated`;

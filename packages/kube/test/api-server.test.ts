@@ -193,10 +193,7 @@ describe('admission', () => {
       body: { metadata: { name: 'refused' }, data: { refuse: 'me' } },
     });
     assert.equal(refused.code, 403);
-    assert.equal(
-      refused.body.message,
-      'configmaps "refused" is forbidden: admission plugin "test" denied the request: no such thing',
-    );
+    assert.equal(refused.body.message, 'admission webhook "test" denied the request: no such thing');
     await api.call('PUT', `${CONFIG_MAPS}/plain`, { body: { metadata: { name: 'plain' }, data: { a: 'b' } } });
     await api.call('DELETE', `${CONFIG_MAPS}/plain`);
     assert.deepEqual(seen, [

@@ -190,6 +190,12 @@ export const PROBLEMS = {
     'an unexpected failure',
     'the log has the whole story: {log}',
   ),
+  'stopped-early': row(
+    'VARKA404',
+    'profile "{name}" was stopped while it was starting',
+    'by `varka down`, Ctrl-C or a signal',
+    'nothing of it is left; start it again when you like',
+  ),
   'not-ready': row(
     'VARKA403',
     '{count} not available{seconds}: {detail}',

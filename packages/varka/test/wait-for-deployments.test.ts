@@ -84,6 +84,13 @@ test('a status about an older generation does not count', async () => {
   assert.equal((await result).kind, 'timeout');
 });
 
+test('a Deployment that calls itself available is not, while its pods are not ready', async () => {
+  const { deployments, pods, result } = start(['a'], 20);
+  pods.set(pod('a', {}));
+  deployments.set(deployment('a', 1));
+  assert.equal((await result).kind, 'timeout');
+});
+
 test('a pod that cannot start is told at once, with its reason, when the others are done', async () => {
   const { deployments, pods, result } = start(['a', 'b']);
   pods.set(pod('a', { waiting: 'ImagePullBackOff', message: 'no program' }), pod('b', { ready: true }));

@@ -131,11 +131,7 @@ export class Deleter {
         ...(namespace === undefined ? {} : { namespace }),
       });
       if (!answer.allowed) {
-        throw StatusError.forbidden(
-          row,
-          object.metadata?.name ?? '',
-          `admission plugin "${plugin.name}" denied the request: ${answer.message}`,
-        );
+        throw StatusError.denied(plugin.name, answer.message);
       }
       warnings.push(...(answer.warnings ?? []));
     }

@@ -196,11 +196,7 @@ export class Writer {
         ...(namespace === undefined ? {} : { namespace }),
       });
       if (!answer.allowed) {
-        throw StatusError.forbidden(
-          row,
-          object.metadata?.name ?? '',
-          `admission plugin "${plugin.name}" denied the request: ${answer.message}`,
-        );
+        throw StatusError.denied(plugin.name, answer.message);
       }
       options.warnings.push(...(answer.warnings ?? []));
       if (answer.object === undefined) continue;

@@ -140,7 +140,7 @@ export const portRequired = message(
   'error',
   ({ host, ports }: { host: string; ports: readonly number[] }) => ({
     sentence: `This VirtualService routes to a service "${host}" that exposes multiple ports ${list(ports.map(String))}`,
-    cause: 'which of them is meant can not be told',
+    cause: 'requests go on to the port number that they came to, which the service may not have: then they get 503',
     nextStep: 'set destination.port.number',
   }),
 );

@@ -22,6 +22,7 @@ import {
   PASSTHROUGH_CLUSTER,
 } from './names.ts';
 import type { MeshProxy } from './proxy.ts';
+import { sharedBy } from './shared.ts';
 import { commonHttpOptions, policyFor, trafficPolicyFields } from './traffic-policy.ts';
 import { tcpPorts, type View, visibleServices } from './visible-services.ts';
 
@@ -34,17 +35,27 @@ export interface OutboundScope extends View {
 const INBOUND_SOURCE = '127.0.0.6';
 
 export function outboundClusters(snapshot: Snapshot, scope: OutboundScope): Cluster[] {
-  const clusters: Cluster[] = [];
-  for (const service of visibleServices(snapshot, scope)) {
+  const shared = sharedBy(snapshot);
+  const { http2, marked } = scope;
+  const clusters = visibleServices(snapshot, scope).flatMap((service) => {
     const rule = snapshot.destinationRule(service, scope.namespace);
-    for (const port of tcpPorts(service)) {
-      clusters.push(serviceCluster(snapshot, scope, service, port, rule, undefined));
-      for (const subset of rule?.subsets ?? [])
-        clusters.push(serviceCluster(snapshot, scope, service, port, rule, subset));
-    }
-  }
-  clusters.push(passthrough(snapshot, PASSTHROUGH_CLUSTER, scope.marked), blackHole());
-  return clusters;
+    const key = ['clusters of', service.hostname, rule?.id, http2, marked];
+    return shared(key, () => serviceClusters(snapshot, marked, service, rule));
+  });
+  return [...clusters, passthrough(snapshot, PASSTHROUGH_CLUSTER, marked), blackHole()];
+}
+
+function serviceClusters(
+  snapshot: Snapshot,
+  marked: boolean,
+  service: Service,
+  rule: DestinationRule | undefined,
+): Cluster[] {
+  return tcpPorts(service).flatMap((port) =>
+    [undefined, ...(rule?.subsets ?? [])].map((subset) =>
+      serviceCluster(snapshot, marked, service, port, rule, subset),
+    ),
+  );
 }
 
 export function inboundClusters(snapshot: Snapshot, proxy: MeshProxy): Cluster[] {
@@ -64,7 +75,7 @@ export function inboundClusters(snapshot: Snapshot, proxy: MeshProxy): Cluster[]
 
 function serviceCluster(
   snapshot: Snapshot,
-  scope: OutboundScope,
+  marked: boolean,
   service: Service,
   port: ServicePort,
   rule: DestinationRule | undefined,
@@ -73,11 +84,9 @@ function serviceCluster(
   const policy = policyFor(rule?.trafficPolicy, subset?.trafficPolicy, port.number);
   return create(ClusterSchema, {
     name: outboundCluster(port.number, subset?.name ?? '', service.hostname),
-    ...discovery(service, port, subset),
     ...trafficPolicyFields(policy, snapshot.mesh),
-    // A headless service's client has chosen a pod already, by its address.
-    ...(service.headless ? { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED } : {}),
-    ...bind(scope.marked),
+    ...discovery(service, port, subset, marked),
+    ...bind(marked),
     ...httpOptions(port.protocol, policy.connectionPool),
     metadata: istioMetadata({
       services: [serviceReference(service)],
@@ -87,8 +96,19 @@ function serviceCluster(
   });
 }
 
-function discovery(service: Service, port: ServicePort, subset: Subset | undefined): Init<typeof ClusterSchema> {
-  if (service.headless) return { clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST } };
+function discovery(
+  service: Service,
+  port: ServicePort,
+  subset: Subset | undefined,
+  sidecar: boolean,
+): Init<typeof ClusterSchema> {
+  // A headless service's client has chosen a pod already, by its address. A gateway's client has not: the address it
+  // called is the gateway's own [istio cluster_builder.go convertResolution].
+  if (service.headless && sidecar)
+    return {
+      clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
+      lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+    };
   return {
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: {

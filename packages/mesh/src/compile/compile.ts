@@ -13,6 +13,7 @@ import { gatewayRouteConfigurations } from './gateway-routes.ts';
 import { inboundListener } from './inbound-listeners.ts';
 import { outboundListeners } from './outbound-listeners.ts';
 import type { MeshProxy } from './proxy.ts';
+import { type Shared, sharedBy } from './shared.ts';
 import { sidecarRoutes } from './sidecar-routes.ts';
 
 export interface CompiledProxy {
@@ -27,16 +28,17 @@ export function compile(snapshot: Snapshot, proxy: MeshProxy): CompiledProxy {
   const { namespace } = workload;
   const view = { namespace, http2: proxy.http2 };
   const shared = sharedBy(snapshot);
-  const endpoints = shared(['endpoints', view], () => outboundEndpoints(snapshot, view));
+  const scope = { ...view, marked: proxy.type === 'sidecar' };
+  const outbound = shared(['clusters', scope], () => outboundClusters(snapshot, scope));
+  const endpoints = shared(['endpoints', scope], () => outboundEndpoints(snapshot, scope));
   if (proxy.type === 'router')
     return {
-      clusters: shared(['gateway clusters', view], () => outboundClusters(snapshot, { ...view, marked: false })),
+      clusters: outbound,
       endpoints,
       listeners: gatewayListeners(snapshot, workload),
       routes: gatewayRouteConfigurations(snapshot, workload),
     };
   const labels = labelsThatMatter(snapshot, shared, workload.labels);
-  const outbound = shared(['clusters', view], () => outboundClusters(snapshot, { ...view, marked: true }));
   const listeners = shared(['listeners', view], () => outboundListeners(snapshot, view));
   return {
     clusters: [...outbound, ...inboundClusters(snapshot, proxy)],
@@ -54,19 +56,4 @@ function labelsThatMatter(snapshot: Snapshot, shared: Shared, labels: Workload['
   });
   const pairs = Object.entries(labels).filter(([key]) => asked.has(key));
   return Object.fromEntries(pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-type Shared = <T>(key: unknown[], compute: () => T) => T;
-
-const memos = new WeakMap<Snapshot, Map<string, unknown>>();
-
-/** The key is all that `compute` may read besides the snapshot. */
-function sharedBy(snapshot: Snapshot): Shared {
-  const memo = memos.get(snapshot) ?? new Map<string, unknown>();
-  memos.set(snapshot, memo);
-  return <T>(key: unknown[], compute: () => T): T => {
-    const text = JSON.stringify(key);
-    if (!memo.has(text)) memo.set(text, compute());
-    return memo.get(text) as T;
-  };
 }

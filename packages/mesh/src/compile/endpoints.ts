@@ -5,38 +5,46 @@ import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
 } from '@varka/xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import type { Subset } from '../config/istio-types.ts';
 import type { Endpoint } from '../registry/endpoint.ts';
 import type { Service, ServicePort } from '../registry/service.ts';
-import { selects } from '../registry/workload.ts';
+import { selects, type Workload } from '../registry/workload.ts';
 import type { Snapshot } from '../snapshot.ts';
+import type { OutboundScope } from './clusters.ts';
 import { type Init, istioMetadata, socketAddress } from './messages.ts';
 import { outboundCluster } from './names.ts';
-import { tcpPorts, type View, visibleServices } from './visible-services.ts';
+import { sharedBy } from './shared.ts';
+import { tcpPorts, visibleServices } from './visible-services.ts';
 
 const CLUSTER_ID = 'Kubernetes';
 
-/** One assignment for each EDS cluster of the view, empty ones too: a cluster waits for its assignment. */
-export function outboundEndpoints(snapshot: Snapshot, view: View): ClusterLoadAssignment[] {
-  const assignments: ClusterLoadAssignment[] = [];
-  for (const service of visibleServices(snapshot, view)) {
+/** One assignment for each EDS cluster of the scope, empty ones too: a cluster waits for its assignment. */
+export function outboundEndpoints(snapshot: Snapshot, scope: OutboundScope): ClusterLoadAssignment[] {
+  const shared = sharedBy(snapshot);
+  return visibleServices(snapshot, scope).flatMap((service) => {
     // Its clusters go to the original destination; see clusters.ts.
-    if (service.headless) continue;
-    const subsets = snapshot.destinationRule(service, view.namespace)?.subsets ?? [];
-    for (const port of tcpPorts(service)) {
-      const ready = readyEndpoints(snapshot, service, port);
-      assignments.push(assignment(outboundCluster(port.number, '', service.hostname), ready));
-      for (const subset of subsets) {
-        // A subset without labels is all of the service.
-        const labels = subset.labels ?? {};
-        const members =
-          Object.keys(labels).length === 0
-            ? ready
-            : ready.filter(({ workload }) => workload !== undefined && selects(labels, workload.labels));
-        assignments.push(assignment(outboundCluster(port.number, subset.name, service.hostname), members));
-      }
-    }
-  }
-  return assignments;
+    if (service.headless && scope.marked) return [];
+    const rule = snapshot.destinationRule(service, scope.namespace);
+    const key = ['endpoints of', service.hostname, rule?.id];
+    return shared(key, () => serviceEndpoints(snapshot, service, rule?.subsets ?? []));
+  });
+}
+
+function serviceEndpoints(snapshot: Snapshot, service: Service, subsets: readonly Subset[]): ClusterLoadAssignment[] {
+  return tcpPorts(service).flatMap((port) => {
+    const ready = readyEndpoints(snapshot, service, port);
+    const cluster = (subset: string) => outboundCluster(port.number, subset, service.hostname);
+    return [
+      assignment(cluster(''), ready),
+      ...subsets.map(({ name, labels }) => assignment(cluster(name), membersOf(ready, labels ?? {}))),
+    ];
+  });
+}
+
+/** A subset without labels is all of the service. */
+function membersOf(endpoints: readonly Endpoint[], labels: Workload['labels']): readonly Endpoint[] {
+  if (Object.keys(labels).length === 0) return endpoints;
+  return endpoints.filter(({ workload }) => workload !== undefined && selects(labels, workload.labels));
 }
 
 export function readyEndpoints(snapshot: Snapshot, service: Service, port: ServicePort): Endpoint[] {

@@ -19,21 +19,29 @@ import {
   VIRTUAL_OUTBOUND,
 } from './names.ts';
 import { httpConnectionManager, tcpProxy } from './network-filters.ts';
+import { sharedBy } from './shared.ts';
 import { tcpPorts, type View, visibleServices } from './visible-services.ts';
 
 const ANY_ADDRESS = '0.0.0.0';
 
 export function outboundListeners(snapshot: Snapshot, view: View): Listener[] {
+  const shared = sharedBy(snapshot);
   const listeners = new Map<string, Listener>();
-  const add = (listener: Listener) => {
-    if (!listeners.has(listener.name)) listeners.set(listener.name, listener);
-  };
   for (const service of visibleServices(snapshot, view)) {
     for (const port of tcpPorts(service)) {
-      if (isHttp(port.protocol)) add(httpListener(snapshot, port.number, view.http2));
-      else
-        for (const address of addresses(snapshot, service, port))
-          add(addressListener(snapshot, service, port, address, view.http2));
+      if (isHttp(port.protocol)) {
+        const key = ['http listener', port.number, view.http2];
+        const listener = shared(key, () => httpListener(snapshot, port.number, view.http2));
+        listeners.set(listener.name, listener);
+        continue;
+      }
+      for (const address of addresses(snapshot, service, port)) {
+        // The oldest service has it: two headless ones may stand for the same pods.
+        if (listeners.has(listenerName(address, port.number))) continue;
+        const key = ['listener', service.hostname, port.number, address, view.http2];
+        const listener = shared(key, () => addressListener(snapshot, service, port, address, view.http2));
+        listeners.set(listener.name, listener);
+      }
     }
   }
   return [...listeners.values(), virtualOutbound(snapshot)];

@@ -87,10 +87,13 @@ function serviceVirtualHost(
   port: ServicePort,
 ): VirtualHostInit {
   const rule = rules.forService(service.hostname);
+  const routes = rule === undefined ? [] : meshRoutes(snapshot, scope, rule, port.number);
   return {
     name: `${service.hostname}:${port.number}`,
     domains: serviceDomains(service, port.number, scope.namespace),
-    routes: rule === undefined ? [defaultRoute(service, port)] : meshRoutes(snapshot, scope, rule, port.number),
+    // A rule none of whose entries is for this caller and port leaves the service as if there were no rule
+    // [istio BuildHTTPRoutesForVirtualService: "no routes matched"].
+    routes: routes.length === 0 ? [defaultRoute(service, port)] : routes,
     includeRequestAttemptCount: true,
   };
 }
@@ -136,6 +139,8 @@ function serviceDomains(service: Service, port: number, namespace: string): stri
   const names = [hostname, `${hostname}.`, `${name}.${home}.svc`, `${name}.${home}`];
   if (home === namespace) names.push(name);
   names.push(...service.clusterIps.map((address) => (address.includes(':') ? `[${address}]` : address)));
+  // The pods of a headless service have names of their own, below the service's.
+  if (service.headless) names.push(...names.map((domain) => `*.${domain}`));
   return names.flatMap((domain) => [domain, `${domain}:${port}`]);
 }
 

@@ -9,18 +9,17 @@ type ClusterInit = Init<typeof ClusterSchema>;
 
 const UINT32_MAX = 0xffffffff;
 
-/** A subset's own policy replaces the rule's field by field; a port's replaces all of it [Istio TrafficPolicy docs]. */
+/** A subset's own policy replaces the rule's field by field; a port's replaces all of it [istio MergeTrafficPolicy]. */
 export function policyFor(
   rule: TrafficPolicy | undefined,
   subset: TrafficPolicy | undefined,
   port: number,
 ): TrafficPolicy {
-  return { ...atPort(rule, port), ...(subset === undefined ? {} : atPort(subset, port)) };
+  return portPolicy(subset, port) ?? { ...(portPolicy(rule, port) ?? rule), ...subset };
 }
 
-function atPort(policy: TrafficPolicy | undefined, port: number): TrafficPolicy {
-  const { portLevelSettings, ...common } = policy ?? {};
-  return portLevelSettings?.find((setting) => setting.port?.number === port) ?? common;
+function portPolicy(policy: TrafficPolicy | undefined, port: number): TrafficPolicy | undefined {
+  return policy?.portLevelSettings?.find((setting) => setting.port?.number === port);
 }
 
 export function trafficPolicyFields(policy: TrafficPolicy, mesh: MeshConfig): ClusterInit {

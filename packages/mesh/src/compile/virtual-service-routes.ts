@@ -74,7 +74,7 @@ function buildRoute(
     match: compiled,
     metadata: istioMetadata({ config: configUri('virtual-service', rule.namespace, rule.name), rule: where }),
     ...edits,
-    ...decorator(rule, http, compiled),
+    ...decorator(snapshot, rule, http, compiled),
     action: action(snapshot, rule, http, scope),
   };
 }
@@ -172,6 +172,7 @@ export function destinationCluster(
 
 /** Names the operation in traces: `host:port/path*` of the rule's first destination. */
 function decorator(
+  snapshot: Snapshot,
   rule: VirtualService,
   http: HttpRoute,
   match: NonNullable<RouteInit['match']>,
@@ -181,6 +182,6 @@ function decorator(
   const path = match.pathSpecifier;
   const suffix = path?.case === 'path' ? path.value : path?.case === 'prefix' ? `${path.value}*` : '/*';
   const port = first.port?.number === undefined ? '' : `:${first.port.number}`;
-  const host = first.host.includes('.') ? first.host : `${first.host}.${rule.namespace}.svc.cluster.local`;
+  const host = resolveHost(first.host, rule.namespace, snapshot.mesh.clusterDomain);
   return { decorator: { operation: `${host}${port}${suffix}` } };
 }

@@ -5,6 +5,8 @@ import type { DestinationRuleObject, Subset, TrafficPolicy } from './istio-types
 import { visibleIn } from './visibility.ts';
 
 export interface DestinationRule {
+  /** `namespace/name`, of all that were joined into it; no two rules of a snapshot have the same. */
+  readonly id: string;
   readonly name: string;
   readonly namespace: string;
   readonly host: string;
@@ -16,6 +18,7 @@ export interface DestinationRule {
 export function toDestinationRule(object: DestinationRuleObject, clusterDomain: string): DestinationRule {
   const { name = '', namespace = '' } = object.metadata ?? {};
   return {
+    id: `${namespace}/${name}`,
     name,
     namespace,
     host: resolveHost(object.spec?.host ?? '', namespace, clusterDomain),
@@ -26,8 +29,9 @@ export function toDestinationRule(object: DestinationRuleObject, clusterDomain: 
 }
 
 /**
- * The rule for `hostname` as a client in `clientNamespace` sees it: one in the client's namespace, else one in the
- * service's, else one in the root namespace; of several in one namespace the narrowest host.
+ * The rule for `hostname` as a client sees it: one in the client's namespace, else one in the service's, else one in the
+ * root namespace; of several in one namespace the narrowest host. For a client in the root namespace itself (a gateway,
+ * mostly) only rules that are private to it come first: the others there are the mesh's defaults, not its own.
  */
 export function destinationRuleFor(
   rules: readonly DestinationRule[],
@@ -36,14 +40,23 @@ export function destinationRuleFor(
 ): DestinationRule | undefined {
   const matching = rules.filter((rule) => covers(rule.host, hostname));
   if (matching.length === 0) return undefined;
-  for (const namespace of new Set([namespaces.client, namespaces.service, namespaces.root])) {
-    const visible = matching.filter(
-      (rule) => rule.namespace === namespace && visibleIn(rule.exportTo, rule.namespace, namespaces.client),
-    );
-    const narrowest = mostSpecific(visible, (rule) => rule.host);
-    if (narrowest !== undefined) return merge(visible.filter((rule) => rule.host === narrowest.host));
-  }
-  return undefined;
+  const { client, service, root } = namespaces;
+  const visible = matching.filter((rule) => visibleIn(rule.exportTo, rule.namespace, client));
+  const own = visible.filter((rule) => rule.namespace === client && (client !== root || isPrivate(rule)));
+  return (
+    narrowestOf(own) ??
+    narrowestOf(visible.filter((rule) => rule.namespace === service)) ??
+    narrowestOf(visible.filter((rule) => rule.namespace === root))
+  );
+}
+
+function isPrivate({ exportTo, namespace }: DestinationRule): boolean {
+  return exportTo?.length === 1 && (exportTo[0] === '.' || exportTo[0] === namespace);
+}
+
+function narrowestOf(rules: readonly DestinationRule[]): DestinationRule | undefined {
+  const narrowest = mostSpecific(rules, (rule) => rule.host);
+  return narrowest === undefined ? undefined : merge(rules.filter((rule) => rule.host === narrowest.host));
 }
 
 /** Rules of one namespace for one host are joined: the oldest's policy, and every subset once [destination_rule.go]. */
@@ -54,5 +67,5 @@ function merge(rules: readonly DestinationRule[]): DestinationRule {
   for (const rule of rules)
     for (const subset of rule.subsets) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
   const trafficPolicy = rules.find((rule) => rule.trafficPolicy !== undefined)?.trafficPolicy;
-  return { ...first, trafficPolicy, subsets: [...subsets.values()] };
+  return { ...first, id: rules.map(({ id }) => id).join('+'), trafficPolicy, subsets: [...subsets.values()] };
 }

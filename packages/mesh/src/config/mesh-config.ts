@@ -33,9 +33,10 @@ export const DEFAULT_MESH_CONFIG: MeshConfig = {
 /** maistra counts sampling in hundredths of a percent: 10000 is every request. */
 const SAMPLING_UNITS_PER_PERCENT = 100;
 
-/** The oldest control plane object decides; a mesh has one. */
+/** The oldest control plane object of the mesh's own namespace decides; one elsewhere has no effect, as its status says. */
 export function meshConfigOf(controlPlanes: readonly ServiceMeshControlPlaneObject[]): MeshConfig {
-  const spec = controlPlanes[0]?.spec;
+  const own = controlPlanes.find(({ metadata }) => metadata?.namespace === SYSTEM_NAMESPACE);
+  const spec = own?.spec;
   if (spec === undefined) return DEFAULT_MESH_CONFIG;
   const sampling = spec.tracing?.sampling;
   const accessLogFile = spec.proxy?.accessLogging?.file?.name;

@@ -37,6 +37,7 @@ const httpRoute: Carried = {
 const trafficPolicy: Carried = {
   loadBalancer: { simple: true },
   connectionPool: { tcp: { connectTimeout: true }, http: { maxRequestsPerConnection: true, idleTimeout: true } },
+  tls: { mode: true },
 };
 
 const CARRIED_OUT: Readonly<Record<string, Carried>> = {
@@ -87,5 +88,7 @@ function isUnsupportedValue(path: string, field: string, value: unknown): boolea
   if (typeof value !== 'string') return false;
   if (field === 'protocol' && /^spec\.servers\[\d+\]\.port$/.test(path)) return !HTTP_SERVER.has(value.toUpperCase());
   if (field === 'simple' && path.endsWith('.loadBalancer')) return !BALANCERS.has(value);
+  // In the clear is how everything goes as yet.
+  if (field === 'mode' && path.endsWith('.trafficPolicy.tls')) return value !== 'DISABLE';
   return false;
 }

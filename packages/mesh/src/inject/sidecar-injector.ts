@@ -32,7 +32,7 @@ export function sidecarInjector(options: SidecarInjectorOptions): AdmissionPlugi
       return {
         allowed: false,
         message:
-          `admission webhook "${NAME}" denied the request: whether this pod gets a sidecar is not known, because the ` +
+          'whether this pod gets a sidecar is not known, because the ' +
           `namespace "${name}" and the ServiceMeshMemberRolls could not be read within ${lookupTimeoutMs} ms; ` +
           'creating the pod again will do once the control plane has caught up',
       };

@@ -28,15 +28,12 @@ const WELL_KNOWN_TCP: ReadonlySet<number> = new Set([25, 53, 3306, 27017]);
 
 export function protocolOf(port: { name?: string; port: number; protocol?: string; appProtocol?: string }): Protocol {
   if (port.protocol === 'UDP') return 'udp';
-  if (port.appProtocol !== undefined) {
-    const named = BY_APP_PROTOCOL[port.appProtocol] ?? BY_NAME[port.appProtocol.toLowerCase()];
-    if (named !== undefined) return named;
-  } else if (port.name !== undefined) {
-    const name = port.name.toLowerCase();
-    const prefix = name.startsWith('grpc-web') ? 'grpc-web' : name.split('-', 1)[0]!;
-    const named = BY_NAME[prefix];
-    if (named !== undefined) return named;
-  }
+  const stated = port.appProtocol === undefined ? undefined : BY_APP_PROTOCOL[port.appProtocol];
+  if (stated !== undefined) return stated;
+  // Where it is given, appProtocol stands in for the name, and is read like one.
+  const name = (port.appProtocol ?? port.name ?? '').toLowerCase();
+  const named = BY_NAME[name.startsWith('grpc-web') ? 'grpc-web' : name.split('-', 1)[0]!];
+  if (named !== undefined) return named;
   return WELL_KNOWN_TCP.has(port.port) ? 'tcp' : 'auto';
 }
 

@@ -1,5 +1,7 @@
-// Conditions on the users' own objects: whether the proxies that use a rule have taken it over, and what of it is not
-// carried out. Written when a state has settled, one object at a time, never more often than there is news.
+// Conditions on the users' own objects: that a proxy has refused a rule, and what of it is not carried out. Every write
+// makes a new resourceVersion, on which a `kubectl replace` of what was read a moment ago fails, so an object with nothing
+// wrong is left alone (istiod does not write status at all unless told to: PILOT_ENABLE_STATUS), and what has been said
+// is not said again.
 
 import type { KubeClient } from '@varka/kube/client/client.ts';
 import type { Clock, Timer } from '@varka/kube/client/clock.ts';
@@ -39,6 +41,7 @@ interface ProxyState {
   uses: ReadonlySet<string>;
   /** It has accepted all it was last given. */
   settled: boolean;
+  /** What it said, `proxy: message`. */
   readonly refused: Map<TypeUrl, string>;
 }
 
@@ -53,7 +56,8 @@ interface WatchedKind {
 export class ConditionWriter {
   readonly #options: ConditionWriterOptions;
   readonly #kinds: readonly WatchedKind[];
-  readonly #proxies = new Map<string, ProxyState>();
+  /** By its connection: a proxy that connects anew may be there before its old connection has gone. */
+  readonly #proxies = new Map<object, ProxyState>();
   /** What was written last, at which version of the object: the informer may not have caught up with it. */
   readonly #written = new Map<string, { findings: string; resourceVersion: string | undefined }>();
   #timer: Timer | undefined;
@@ -72,30 +76,30 @@ export class ConditionWriter {
   }
 
   /** A proxy has been given a configuration made from these objects. */
-  uses(proxy: string, uris: ReadonlySet<string>): void {
+  uses(proxy: object, uris: ReadonlySet<string>): void {
     const state = this.#proxies.get(proxy) ?? { uses: uris, settled: false, refused: new Map() };
     state.uses = uris;
     state.settled = false;
     this.#proxies.set(proxy, state);
   }
 
-  applied(proxy: string): void {
+  applied(proxy: object): void {
     const state = this.#proxies.get(proxy);
     if (state === undefined) return;
     state.settled = true;
     this.changed();
   }
 
-  accepted(proxy: string, typeUrl: TypeUrl): void {
+  accepted(proxy: object, typeUrl: TypeUrl): void {
     if (this.#proxies.get(proxy)?.refused.delete(typeUrl)) this.changed();
   }
 
-  refused(proxy: string, typeUrl: TypeUrl, message: string): void {
-    this.#proxies.get(proxy)?.refused.set(typeUrl, message);
+  refused(proxy: object, name: string, typeUrl: TypeUrl, message: string): void {
+    this.#proxies.get(proxy)?.refused.set(typeUrl, `${name}: ${message}`);
     this.changed();
   }
 
-  gone(proxy: string): void {
+  gone(proxy: object): void {
     this.#proxies.delete(proxy);
     this.changed();
   }
@@ -134,9 +138,9 @@ export class ConditionWriter {
     const findings = this.#findings(kind, object, configUri(kind.uriKind, namespace, name));
     if (findings === undefined) return;
     const existing = conditionsOf(object);
+    const key = `${kind.ref.kind}/${namespace}/${name}`;
     const conditions = withFindings(existing, findings, generation, new Date(this.#options.clock.now()).toISOString());
     if (conditions === undefined) return;
-    const key = `${kind.ref.kind}/${namespace}/${name}`;
     const text = JSON.stringify([findings, generation]);
     const written = this.#written.get(key);
     if (written?.findings === text && written.resourceVersion === resourceVersion) return;
@@ -157,19 +161,12 @@ export class ConditionWriter {
 
   /** undefined while proxies have yet to answer: what stands there goes on standing. */
   #findings(kind: WatchedKind, object: KubeObject, uri: string): Finding[] | undefined {
-    const users = [...this.#proxies].filter(([, state]) => state.uses.has(uri));
+    const users = [...this.#proxies.values()].filter((state) => state.uses.has(uri));
     const findings: Finding[] = [];
     const refusal = firstRefusal(users, kind.types);
     if (refusal !== undefined)
       findings.push({ type: 'Reconciled', status: 'False', reason: 'RefusedByProxy', message: refusal });
-    else if (users.some(([, state]) => !state.settled && state.refused.size === 0)) return undefined;
-    else
-      findings.push({
-        type: 'Reconciled',
-        status: 'True',
-        reason: 'Accepted',
-        message: 'Every connected proxy that uses it has accepted it.',
-      });
+    else if (users.some((state) => !state.settled && state.refused.size === 0)) return undefined;
     const unsupported = unsupportedFields({ ...object, kind: kind.ref.kind });
     if (unsupported.length > 0)
       findings.push({
@@ -182,13 +179,11 @@ export class ConditionWriter {
   }
 }
 
-function firstRefusal(users: readonly [string, ProxyState][], types: readonly TypeUrl[]): string | undefined {
-  for (const [proxy, { refused }] of users)
-    for (const typeUrl of types) {
-      const message = refused.get(typeUrl);
-      if (message !== undefined) return `${proxy}: ${message}`;
-    }
-  return undefined;
+function firstRefusal(users: readonly ProxyState[], types: readonly TypeUrl[]): string | undefined {
+  return users
+    .flatMap(({ refused }) => types.map((typeUrl) => refused.get(typeUrl)))
+    .filter((said) => said !== undefined)
+    .toSorted()[0];
 }
 
 function conditionsOf(object: KubeObject): Condition[] {

@@ -1,6 +1,7 @@
 // The control plane at work: changes are gathered, a snapshot is taken, every connected proxy gets its part of it, and
 // what the proxies say to it is kept.
 
+import { setImmediate } from 'node:timers/promises';
 import type { KubeClient } from '@varka/kube/client/client.ts';
 import { type Clock, systemClock } from '@varka/kube/client/clock.ts';
 import type { Logger } from '@varka/kube/log.ts';
@@ -81,6 +82,9 @@ class RunningControlPlane implements ControlPlane {
   readonly #server: AdsServer;
   readonly #conditions: ConditionWriter;
   readonly #connected = new Map<AdsConnection, Connected>();
+  /** Proxies that have not been given the current snapshot's configuration yet. */
+  readonly #behind = new Set<AdsConnection>();
+  #catchingUp: Promise<void> | undefined;
   #snapshot: Snapshot | undefined;
   #port = 0;
   #versions = 0;
@@ -101,11 +105,9 @@ class RunningControlPlane implements ControlPlane {
       onNack: (connection, typeUrl, version, message) => {
         const proxy = this.#connected.get(connection)?.name ?? connection.node.id;
         log.warn('proxy refused configuration', { proxy, typeUrl, version, message });
-        this.#conditions.refused(proxy, typeUrl, message);
+        this.#conditions.refused(connection, proxy, typeUrl, message);
       },
-      onAck: (connection, typeUrl) => {
-        this.#conditions.accepted(this.#connected.get(connection)?.name ?? connection.node.id, typeUrl);
-      },
+      onAck: (connection, typeUrl) => this.#conditions.accepted(connection, typeUrl),
       onApplied: (connection, version) => this.#applied(connection, version),
       onSlow: (connection, typeUrl, waitedMs) =>
         log.warn('proxy has not answered; going on without', { proxy: connection.node.id, typeUrl, waitedMs }),
@@ -157,6 +159,7 @@ class RunningControlPlane implements ControlPlane {
     this.#debouncer.stop();
     this.#registry.stop();
     this.#server.stop();
+    await this.#catchingUp;
     await this.#conditions.stop();
   }
 
@@ -169,15 +172,16 @@ class RunningControlPlane implements ControlPlane {
     const name = `${id.pod}.${id.namespace}`;
     this.#options.log.debug('proxy connected', { proxy: name, type: id.type, peer: connection.peer });
     this.#connected.set(connection, { id, name });
-    this.#publish(connection, id, name);
+    this.#publish(connection);
   }
 
   #disconnect(connection: AdsConnection): void {
     const connected = this.#connected.get(connection);
     if (connected === undefined) return;
     this.#connected.delete(connection);
+    this.#behind.delete(connection);
     this.#options.log.debug('proxy disconnected', { proxy: connected.name });
-    this.#conditions.gone(connected.name);
+    this.#conditions.gone(connection);
     this.#arrived(connection);
   }
 
@@ -196,24 +200,42 @@ class RunningControlPlane implements ControlPlane {
       proxies: this.#connected.size,
       waiting: new Set(this.#connected.keys()),
     };
-    for (const [connection, { id, name }] of this.#connected) this.#publish(connection, id, name);
-    this.#conditions.changed();
-    this.#options.log.debug('configuration pushed', {
-      version,
-      events: burst.events,
-      proxies: this.#connected.size,
-      ms: this.#clock.now() - pushedAt,
+    for (const connection of this.#connected.keys()) this.#behind.add(connection);
+    this.#catchingUp ??= this.#catchUp().finally(() => {
+      this.#catchingUp = undefined;
     });
   }
 
+  /**
+   * One proxy after another, each from the newest snapshot there is when its turn comes. The API server and DNS live in
+   * the same process, and have theirs in between.
+   */
+  async #catchUp(): Promise<void> {
+    const startedAt = this.#clock.now();
+    let proxies = 0;
+    // A set is walked in the order of insertion, what is added on the way included.
+    for (const connection of this.#behind) {
+      if (this.#stopped) return;
+      this.#behind.delete(connection);
+      this.#publish(connection);
+      proxies += 1;
+      await setImmediate();
+    }
+    this.#conditions.changed();
+    const version = this.#snapshot?.revision;
+    this.#options.log.debug('configuration pushed', { version, proxies, ms: this.#clock.now() - startedAt });
+  }
+
   /** A proxy whose pod the registry does not know yet waits: the pod's arrival is a change like any other. */
-  #publish(connection: AdsConnection, id: NodeId, name: string): void {
+  #publish(connection: AdsConnection): void {
     const snapshot = this.#snapshot;
-    const workload = snapshot?.workload(id.namespace, id.pod);
-    if (snapshot === undefined || workload === undefined) return;
+    const { id, name } = this.#connected.get(connection) ?? {};
+    if (snapshot === undefined || id === undefined) return;
+    const workload = snapshot.workload(id.namespace, id.pod);
+    if (workload === undefined) return;
     try {
       const compiled = compile(snapshot, { type: id.type, workload, http2: speaksHttp2(connection) });
-      this.#conditions.uses(name, configsUsed(compiled));
+      this.#conditions.uses(connection, configsUsed(compiled));
       connection.publish(encodeProxy(compiled, snapshot.revision));
     } catch (error) {
       // The others still get theirs, and this one keeps what it has.
@@ -223,8 +245,7 @@ class RunningControlPlane implements ControlPlane {
   }
 
   #applied(connection: AdsConnection, version: string): void {
-    const name = this.#connected.get(connection)?.name;
-    if (name !== undefined) this.#conditions.applied(name);
+    this.#conditions.applied(connection);
     if (this.#push?.version === version) this.#arrived(connection);
   }
 

@@ -19,7 +19,7 @@ function admit({ operation, kind, object, oldObject }: AdmissionRequest): Admiss
   if (errors.length > 0) {
     return {
       allowed: false,
-      message: `admission webhook "${NAME}" denied the request: configuration is invalid: ${joined(errors)}`,
+      message: `configuration is invalid: ${joined(errors)}`,
     };
   }
   const all = [

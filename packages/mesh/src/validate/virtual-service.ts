@@ -13,7 +13,9 @@ export function checkVirtualService(spec: Place): void {
   checkGatewayNames(gateways);
   const names = gateways.items().map(({ text }) => text);
   const onSidecars = names.length === 0 || names.includes(MESH);
-  checkHosts(spec.field('hosts'), onSidecars);
+  const hosts = spec.field('hosts');
+  if (hosts.items().length === 0) checkDelegate(spec);
+  else checkHosts(hosts, onSidecars);
 
   const http = spec.field('http').items();
   const tls = spec.field('tls').items();
@@ -28,11 +30,22 @@ export function checkVirtualService(spec: Place): void {
   checkExportTo(spec.field('exportTo'));
 }
 
-function checkHosts(hosts: Place, onSidecars: boolean): void {
-  if (hosts.items().length === 0) {
-    hosts.error('virtual service must have at least one host');
-    return;
+/** Without hosts it is a part of others' rules (HTTPRoute.delegate), and says nothing of its own about where it holds. */
+function checkDelegate(spec: Place): void {
+  for (const name of ['gateways', 'tls', 'tcp']) {
+    const field = spec.field(name);
+    if (field.items().length > 0) field.error(`delegate virtual service must have no ${name} specified`);
   }
+  for (const route of spec.field('http').items()) {
+    if (route.field('delegate').isSet) route.field('delegate').error('delegate HTTP route cannot contain delegate');
+  }
+  const hosts = spec.field('hosts');
+  hosts.warn(
+    'without hosts it takes effect only where another delegates to it, which this version of Varka leaves out',
+  );
+}
+
+function checkHosts(hosts: Place, onSidecars: boolean): void {
   let allValid = true;
   for (const host of hosts.items()) {
     const problem = isIpAddress(host.text) ? undefined : hostProblem(host.text, true);

@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileRouteTable } from '@varka/decide/compile-route-table.ts';
+import { Cluster_LbPolicy } from '@varka/xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import fc from 'fast-check';
 import type { CompiledProxy } from '../../src/compile/compile.ts';
 import { encodeProxy } from '../../src/serve/encode.ts';
-import { CHAIN, CHAIN_PODS, ENTRY, SUBSETS } from './chain.ts';
+import type { Snapshot } from '../../src/snapshot.ts';
+import { C, CHAIN, CHAIN_PODS, ENTRY, SUBSETS } from './chain.ts';
 import { VARIETY } from './variety.ts';
-import { chainsOf, compileFor, managerOf, snapshotOf, tcpClusterOf } from './world.ts';
+import { chainsOf, compileFor, managerOf, named, snapshotOf, tcpClusterOf } from './world.ts';
 
 interface References {
   clusters: Set<string>;
@@ -170,6 +172,24 @@ spec:
   assert.equal(compileFor(plain, 'a-1').routes, compileFor(plain, 'c-2').routes);
   assert.equal(compileFor(asking, 'a-1').routes, compileFor(asking, 'b-1').routes, 'both are version v1');
   assert.notEqual(compileFor(asking, 'a-1').routes, compileFor(asking, 'c-2').routes);
+});
+
+test('what does not depend on a proxy’s namespace is compiled once for all, and a rule of its own sets one apart', () => {
+  const elsewhere = { name: 'x-1', namespace: 'other', ip: '10.244.0.99', labels: { app: 'x' } };
+  const own = `
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: own, namespace: other}
+spec: {host: service-c.default.svc.cluster.local, trafficPolicy: {loadBalancer: {simple: RANDOM}}}
+`;
+  const find = (snapshot: Snapshot, pod: string, namespace: string, cluster: string) =>
+    named(compileFor(snapshot, pod, namespace).clusters, cluster);
+  const shared = snapshotOf(CHAIN + SUBSETS, [...CHAIN_PODS, elsewhere]);
+  assert.equal(find(shared, 'x-1', 'other', C('version-v1')), find(shared, 'a-1', 'default', C('version-v1')));
+  const apart = snapshotOf(CHAIN + SUBSETS + own, [...CHAIN_PODS, elsewhere]);
+  assert.equal(find(apart, 'x-1', 'other', C('')).lbPolicy, Cluster_LbPolicy.RANDOM);
+  assert.equal(find(apart, 'a-1', 'default', C('')).lbPolicy, Cluster_LbPolicy.ROUND_ROBIN);
 });
 
 test('what proxies of one namespace share is compiled and encoded once', () => {

@@ -36,6 +36,18 @@ test('only the two that capture bind; an HTTP port has one listener for all, oth
   );
 });
 
+test('a headless service: a sidecar goes on to the pod its client chose, a gateway chooses one', () => {
+  const cluster = 'outbound|8081||headless.default.svc.cluster.local';
+  assert.equal(named(sidecar.clusters, cluster).clusterDiscoveryType.value, Cluster_DiscoveryType.ORIGINAL_DST);
+  assert.equal(named(sidecar.clusters, cluster).lbPolicy, Cluster_LbPolicy.CLUSTER_PROVIDED);
+  assert.equal(named(gateway.clusters, cluster).clusterDiscoveryType.value, Cluster_DiscoveryType.EDS);
+  assert.equal(named(gateway.clusters, cluster).lbPolicy, Cluster_LbPolicy.ROUND_ROBIN);
+  const assignment = gateway.endpoints.find(({ clusterName }) => clusterName === cluster);
+  assert.equal(assignment?.endpoints[0]?.lbEndpoints.length, 2);
+  for (const host of ['headless', 'c-1.headless.default.svc.cluster.local', 'c-1.headless:8081'])
+    assert.equal(outcome(sidecar, '8081', { host }), cluster, host);
+});
+
 test('what is not HTTP on an HTTP port goes where it was going', () => {
   const listener = named(sidecar.listeners, '0.0.0.0_8080');
   assert.deepEqual(listener.filterChains[0]!.filterChainMatch!.applicationProtocols, ['http/1.1']);
@@ -168,6 +180,10 @@ test('a DestinationRule’s policy: the rule’s, a port’s instead of it, a su
   assert.equal(cluster(80).connectTimeout?.seconds, 2n);
   assert.equal(cluster(9000).outlierDetection, undefined, 'a port’s policy replaces all of the rule’s');
   assert.equal(cluster(9000).connectTimeout?.seconds, 10n);
+  assert.equal(cluster(9001).circuitBreakers!.thresholds[0]!.maxConnections, 7);
+  const subsetPort = cluster(9001, 'v1');
+  assert.equal(subsetPort.lbPolicy, Cluster_LbPolicy.RANDOM);
+  assert.equal(subsetPort.circuitBreakers!.thresholds[0]!.maxConnections, 0xffffffff, 'nothing of the rule’s port');
   assert.deepEqual(cluster(80, 'v1').metadata?.filterMetadata['istio'], {
     config: '/apis/networking.istio.io/v1/namespaces/default/destination-rule/kinds-of-ports',
     services: [{ host: HOST, name: 'kinds-of-ports', namespace: 'default' }],

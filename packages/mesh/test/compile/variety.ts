@@ -40,9 +40,10 @@ spec:
     outlierDetection: {consecutive5xxErrors: 1, interval: 2s, baseEjectionTime: 10s, maxEjectionPercent: 100, minHealthPercent: 20}
     portLevelSettings:
     - {port: {number: 9000}, loadBalancer: {simple: RANDOM}}
+    - {port: {number: 9001}, connectionPool: {tcp: {maxConnections: 7}}}
   subsets:
   - {name: all}
-  - {name: v1, labels: {version: v1}, trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}}
+  - {name: v1, labels: {version: v1}, trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}, portLevelSettings: [{port: {number: 9001}, loadBalancer: {simple: RANDOM}}]}}
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService

@@ -131,6 +131,14 @@ test('without a catch-all, what matches no rule gets 404', () => {
   assert.equal(outcome(proxy, '8080', { host: 'service-c', path: '/y' }), 'none');
 });
 
+test('a rule that has nothing for this caller leaves the service as it is', () => {
+  const elsewhere = `- match: [{gateways: [some-gateway]}]\n  ${TO_A}`;
+  const others = `- match: [{sourceLabels: {app: service-a}}]\n  ${TO_A}`;
+  assert.equal(outcome(caller(elsewhere), '8080', { host: 'service-c' }), C);
+  assert.equal(outcome(caller(others), '8080', { host: 'service-c' }), C);
+  assert.equal(outcome(caller(others, 'a-1'), '8080', { host: 'service-c' }), A);
+});
+
 test('port, sourceLabels, sourceNamespace and gateways are settled for each caller', () => {
   const http = (match: string) => `- match: [${match}]\n  ${TO_A}\n- ${TO_B}`;
   const to = (match: string, pod?: string) => outcome(caller(http(match), pod), '8080', { host: 'service-c' });

@@ -70,6 +70,8 @@ for (const [port, expected] of [
   [{ port: 3306 }, 'tcp'],
   [{ port: 80 }, 'auto'],
   [{ port: 80, name: 'tcp', appProtocol: 'http' }, 'http'],
+  [{ port: 80, name: 'http', appProtocol: 'tcp-mine' }, 'tcp'],
+  [{ port: 3306, name: 'http', appProtocol: 'mine' }, 'tcp'],
   [{ port: 80, appProtocol: 'kubernetes.io/h2c' }, 'http2'],
   [{ port: 80, appProtocol: 'kubernetes.io/ws' }, 'http'],
   [{ port: 53, name: 'dns', protocol: 'UDP' }, 'udp'],
@@ -112,7 +114,9 @@ test('the control plane object says what holds for the mesh', () => {
       accessLogging: { file: { name: '/dev/stderr' } },
     },
   };
-  const mesh = meshConfigOf([{ spec }]);
+  const elsewhere = { metadata: { namespace: 'apps' }, spec };
+  assert.deepEqual(meshConfigOf([elsewhere]), DEFAULT_MESH_CONFIG);
+  const mesh = meshConfigOf([elsewhere, { metadata: { namespace: 'istio-system' }, spec }]);
   assert.equal(mesh.tracingSampling, 10);
   assert.equal(mesh.outboundPolicy, 'REGISTRY_ONLY');
   assert.equal(mesh.accessLogFile, '/dev/stderr');
@@ -125,8 +129,8 @@ test('the DestinationRule for a service: the clientâ€™s namespace, the serviceâ€
       'cluster.local',
     );
   const host = 'a.svc-ns.svc.cluster.local';
-  const find = (rules: ReturnType<typeof rule>[]) =>
-    destinationRuleFor(rules, host, { client: 'client-ns', service: 'svc-ns', root: 'istio-system' });
+  const find = (rules: ReturnType<typeof rule>[], client = 'client-ns') =>
+    destinationRuleFor(rules, host, { client, service: 'svc-ns', root: 'istio-system' });
   const own = rule('own', 'client-ns', host, ['x']);
   const beside = rule('beside', 'svc-ns', 'a', ['y']);
   const root = rule('root', 'istio-system', '*.svc.cluster.local', ['z']);
@@ -135,6 +139,10 @@ test('the DestinationRule for a service: the clientâ€™s namespace, the serviceâ€
   assert.equal(find([elsewhere, root, beside])?.name, 'beside');
   assert.equal(find([elsewhere, root])?.name, 'root');
   assert.equal(find([elsewhere]), undefined);
+  assert.equal(find([root, beside], 'istio-system')?.name, 'beside', 'a gateway: the meshâ€™s defaults are not its own');
+  assert.equal(find([root], 'istio-system')?.name, 'root');
+  const forGateways = rule('for-gateways', 'istio-system', host, ['g'], { exportTo: ['.'] });
+  assert.equal(find([root, beside, forGateways], 'istio-system')?.name, 'for-gateways');
   assert.equal(find([rule('hidden', 'svc-ns', 'a', [], { exportTo: ['.'] }), root])?.name, 'root');
   const second = rule('second', 'svc-ns', 'a', ['y', 'y2'], { trafficPolicy: { loadBalancer: { simple: 'RANDOM' } } });
   const joined = find([beside, second]);
@@ -143,6 +151,7 @@ test('the DestinationRule for a service: the clientâ€™s namespace, the serviceâ€
     ['y', 'y2'],
   );
   assert.equal(joined?.trafficPolicy?.loadBalancer?.simple, 'RANDOM');
+  assert.notEqual(joined?.id, beside.id);
   assert.equal(find([rule('wide', 'svc-ns', '*.svc-ns.svc.cluster.local', ['w']), beside])?.name, 'beside');
 });
 
@@ -183,14 +192,17 @@ test('fields that are not carried out are found wherever they stand', () => {
           outlierDetection: {},
           connectionPool: { tcp: { maxConnections: 1 } },
         },
-        subsets: [{ name: 'x', labels: { a: 'b' }, trafficPolicy: { tls: { mode: 'DISABLE' } } }],
+        subsets: [
+          { name: 'x', labels: { a: 'b' }, trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' } } },
+          { name: 'y', trafficPolicy: { tls: { mode: 'DISABLE' } } },
+        ],
       },
     }),
     [
       'spec.trafficPolicy.loadBalancer.consistentHash',
       'spec.trafficPolicy.outlierDetection',
       'spec.trafficPolicy.connectionPool.tcp.maxConnections',
-      'spec.subsets[0].trafficPolicy.tls',
+      'spec.subsets[0].trafficPolicy.tls.mode',
     ],
   );
   assert.deepEqual(

@@ -19,7 +19,16 @@ const toWeb = 'route: [{destination: {host: web}}]';
 const server = (fields: string): string => `{servers: [{hosts: ["*"], ${fields}}]}`;
 
 const rows: readonly [kind: string, spec: string, error: string][] = [
-  ['VirtualService', `{http: [{${toWeb}}]}`, 'spec.hosts: virtual service must have at least one host'],
+  [
+    'VirtualService',
+    `{gateways: [gw], http: [{${toWeb}}]}`,
+    'spec.gateways: delegate virtual service must have no gateways specified',
+  ],
+  [
+    'VirtualService',
+    '{http: [{delegate: {name: other}}]}',
+    'spec.http[0].delegate: delegate HTTP route cannot contain delegate',
+  ],
   ['VirtualService', '{hosts: [web]}', 'spec: http, tcp or tls must be provided in virtual service'],
   [
     'VirtualService',

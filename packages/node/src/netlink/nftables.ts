@@ -1,18 +1,8 @@
-// nf_tables as the kernel hears it: one transaction of a table, its chains and their rules.
-// The expressions are those `nft --debug=netlink` prints for the same ruleset.
-import { ipv4Bytes } from './libc.ts';
-import {
-  attribute,
-  be32,
-  type NetlinkRequest,
-  NetlinkSocket,
-  NLM_F_ACK,
-  NLM_F_APPEND,
-  NLM_F_CREATE,
-  NLM_F_REQUEST,
-  nested,
-  text,
-} from './netlink.ts';
+// nf_tables as the kernel hears it: transactions on an IPv4 table's chains, rules, sets and maps, all or nothing each,
+// in the network namespace the process is in.
+import { attribute, be32, type NetlinkRequest, NetlinkSocket, nested, text } from './netlink.ts';
+import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST } from './netlink.ts';
+import { type Expression, type Verdict, verdictData } from './nft-expressions.ts';
 
 const NETLINK_NETFILTER = 12;
 const NFNL_SUBSYS_NFTABLES = 10;
@@ -21,30 +11,33 @@ const NFNL_MSG_BATCH_END = 0x11;
 const NFT_MSG_NEWTABLE = 0;
 const NFT_MSG_NEWCHAIN = 3;
 const NFT_MSG_NEWRULE = 6;
+const NFT_MSG_NEWSET = 9;
+const NFT_MSG_NEWSETELEM = 12;
+const NFT_MSG_DELSETELEM = 14;
 const NFPROTO_UNSPEC = 0;
 const NFPROTO_IPV4 = 2;
-const LIST_ELEMENT = 1;
-const REG_VERDICT = 0;
-const REG_1 = 1;
-const META_MARK = 3;
-const META_OIF = 5;
-const META_L4PROTO = 16;
-const NETWORK_HEADER = 1;
-const TRANSPORT_HEADER = 2;
-const CMP_EQ = 0;
-const CMP_NEQ = 1;
 const NF_ACCEPT = 1;
-const NAT_RANGE_PROTO_SPECIFIED = 2;
-const IPPROTO_TCP = 6;
+const LIST_ELEMENT = 1;
+const SET_IS_MAP = 8;
+const DATA_IS_VERDICT = 0xffffff00;
+/** A list of elements is one attribute, whose length has 16 bits. */
+const MAX_LIST_BYTES = 60_000;
 
-/** netfilter's hook numbers and nft's names for the nat priorities there. */
-export const HOOKS = { prerouting: { hook: 0, priority: -100 }, output: { hook: 3, priority: -100 } } as const;
+/** netfilter's hook numbers. */
+const HOOKS = { prerouting: 0, forward: 2, output: 3, postrouting: 4 } as const;
+/** nft's names for the priorities: dstnat, srcnat, filter. */
+const NAT_PRIORITIES = { prerouting: -100, output: -100, postrouting: 100, forward: 0 } as const;
 
-export type Expression = Buffer;
-
-export interface Chain {
+export interface BaseChain {
   readonly name: string;
+  readonly type: 'nat' | 'filter';
   readonly hook: keyof typeof HOOKS;
+  readonly rules: readonly Rule[];
+}
+
+/** Entered only by a `goto`. */
+export interface PlainChain {
+  readonly name: string;
   readonly rules: readonly Rule[];
 }
 
@@ -54,74 +47,142 @@ export interface Rule {
   readonly expressions: readonly Expression[];
 }
 
-function expression(name: string, data: readonly Buffer[]): Expression {
-  return nested(LIST_ELEMENT, [text(1, name), nested(2, data)]);
+/** nft's numbers for what a field is; only `nft list` looks at them, which shows the parts of a key by them. */
+const DATA_TYPES = { integer: 4, ipv4_addr: 7, inet_proto: 12, inet_service: 13 } as const;
+export type DataType = keyof typeof DATA_TYPES;
+
+/** A set, or with `values` a map. Every part of a key or value fills four bytes. */
+export interface SetShape {
+  readonly name: string;
+  readonly key: readonly DataType[];
+  readonly values?: 'verdict' | readonly DataType[];
 }
 
-const value = (type: number, bytes: Buffer): Buffer => nested(type, [attribute(1, bytes)]);
-const meta = (key: number): Expression => expression('meta', [be32(2, key), be32(1, REG_1)]);
-const payload = (base: number, offset: number, length: number): Expression =>
-  expression('payload', [be32(1, REG_1), be32(2, base), be32(3, offset), be32(4, length)]);
-const compare = (operator: number, bytes: Buffer): Expression =>
-  expression('cmp', [be32(1, REG_1), be32(2, operator), value(3, bytes)]);
-
-function hostOrder(number: number): Buffer {
-  const buffer = Buffer.alloc(4);
-  buffer.writeUInt32LE(number);
-  return buffer;
+export interface SetElement {
+  readonly key: Buffer;
+  readonly value?: Buffer | Verdict;
 }
 
-function port(number: number): Buffer {
-  const buffer = Buffer.alloc(2);
-  buffer.writeUInt16BE(number);
-  return buffer;
+export class NftTransaction {
+  readonly #table: string;
+  readonly #messages: NetlinkRequest[] = [];
+  #sets = 0;
+
+  constructor(table: string) {
+    this.#table = table;
+  }
+
+  /** What the kernel will be sent, in bytes; one transaction must fit a socket's send buffer. */
+  get size(): number {
+    return this.#messages.reduce((sum, { body }) => sum + body.length, 0);
+  }
+
+  createTable(): void {
+    this.#add(NFT_MSG_NEWTABLE, NLM_F_CREATE, [text(1, this.#table), be32(2, 0)], `create the table ${this.#table}`);
+  }
+
+  addChain(chain: BaseChain | PlainChain): void {
+    const attributes = [text(1, this.#table), text(3, chain.name)];
+    if ('hook' in chain) {
+      const priority = chain.type === 'nat' ? NAT_PRIORITIES[chain.hook] : 0;
+      attributes.push(
+        text(7, chain.type),
+        be32(5, NF_ACCEPT),
+        nested(4, [be32(1, HOOKS[chain.hook]), be32(2, priority)]),
+      );
+    }
+    this.#add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, attributes, `create the chain ${chain.name}`);
+    for (const { text: words, expressions } of chain.rules) {
+      this.#add(
+        NFT_MSG_NEWRULE,
+        NLM_F_CREATE | NLM_F_APPEND,
+        [text(1, this.#table), text(2, chain.name), nested(4, expressions)],
+        `add the rule "${words}" to ${chain.name}`,
+      );
+    }
+  }
+
+  addSet({ name, key, values }: SetShape): void {
+    this.#sets += 1;
+    const attributes = [
+      text(1, this.#table),
+      text(2, name),
+      be32(3, values === undefined ? 0 : SET_IS_MAP),
+      be32(4, concatenated(key)),
+      be32(5, 4 * key.length),
+      be32(10, this.#sets),
+    ];
+    if (values === 'verdict') attributes.push(be32(6, DATA_IS_VERDICT));
+    else if (values !== undefined) attributes.push(be32(6, concatenated(values)), be32(7, 4 * values.length));
+    this.#add(NFT_MSG_NEWSET, NLM_F_CREATE, attributes, `create the set ${name}`);
+  }
+
+  addElements(set: string, elements: readonly SetElement[]): void {
+    this.#elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, elements, `add to the set ${set}`);
+  }
+
+  deleteElements(set: string, elements: readonly SetElement[]): void {
+    this.#elements(NFT_MSG_DELSETELEM, 0, set, elements, `take from the set ${set}`);
+  }
+
+  commit(): void {
+    if (this.#messages.length === 0) return;
+    const batch = [batchEdge(NFNL_MSG_BATCH_BEGIN), ...this.#messages, batchEdge(NFNL_MSG_BATCH_END)];
+    const socket = new NetlinkSocket(NETLINK_NETFILTER, 'open an nf_tables socket');
+    try {
+      socket.send(batch);
+    } finally {
+      socket.close();
+    }
+  }
+
+  #elements(message: number, flags: number, set: string, elements: readonly SetElement[], doing: string): void {
+    let list: Buffer[] = [];
+    let size = 0;
+    const flush = (): void => {
+      if (list.length === 0) return;
+      this.#add(message, flags, [text(1, this.#table), text(2, set), nested(3, list)], doing);
+      list = [];
+      size = 0;
+    };
+    for (const element of elements) {
+      const encoded = encodeElement(element);
+      if (size + encoded.length > MAX_LIST_BYTES) flush();
+      list.push(encoded);
+      size += encoded.length;
+    }
+    flush();
+  }
+
+  #add(message: number, flags: number, attributes: Buffer[], doing: string): void {
+    this.#messages.push({
+      type: (NFNL_SUBSYS_NFTABLES << 8) | message,
+      flags: NLM_F_REQUEST | NLM_F_ACK | flags,
+      body: Buffer.concat([header(NFPROTO_IPV4), ...attributes]),
+      doing,
+    });
+  }
 }
 
-function mask(prefixLength: number): Buffer {
-  const buffer = Buffer.alloc(4);
-  buffer.writeUInt32BE(prefixLength === 0 ? 0 : (0xffffffff << (32 - prefixLength)) >>> 0);
-  return buffer;
+/** A table that stays as it is made. */
+export function createTable(table: string, chains: readonly BaseChain[]): void {
+  const transaction = new NftTransaction(table);
+  transaction.createTable();
+  for (const chain of chains) transaction.addChain(chain);
+  transaction.commit();
 }
 
-export const isNotTcp = (): Expression[] => [meta(META_L4PROTO), compare(CMP_NEQ, Buffer.from([IPPROTO_TCP]))];
-export const markIs = (mark: number): Expression[] => [meta(META_MARK), compare(CMP_EQ, hostOrder(mark))];
-export const outputInterfaceIs = (index: number): Expression[] => [meta(META_OIF), compare(CMP_EQ, hostOrder(index))];
-export const destinationPortIs = (number: number): Expression[] => [
-  payload(TRANSPORT_HEADER, 2, 2),
-  compare(CMP_EQ, port(number)),
-];
-export const sourceIs = (address: string): Expression[] => [
-  payload(NETWORK_HEADER, 12, 4),
-  compare(CMP_EQ, ipv4Bytes(address)),
-];
-export const sourceIsNot = (address: string): Expression[] => [
-  payload(NETWORK_HEADER, 12, 4),
-  compare(CMP_NEQ, ipv4Bytes(address)),
-];
-export const destinationIsNot = (address: string): Expression[] => [
-  payload(NETWORK_HEADER, 16, 4),
-  compare(CMP_NEQ, ipv4Bytes(address)),
-];
-
-export function destinationIn(network: string, prefixLength: number): Expression[] {
-  const bitwise = expression('bitwise', [
-    be32(1, REG_1),
-    be32(2, REG_1),
-    be32(3, 4),
-    value(4, mask(prefixLength)),
-    value(5, Buffer.alloc(4)),
-  ]);
-  return [payload(NETWORK_HEADER, 16, 4), bitwise, compare(CMP_EQ, ipv4Bytes(network))];
+function encodeElement({ key, value }: SetElement): Buffer {
+  const attributes = [nested(1, [attribute(1, key)])];
+  if (Buffer.isBuffer(value)) attributes.push(nested(2, [attribute(1, value)]));
+  else if (value !== undefined) attributes.push(nested(2, [verdictData(value)]));
+  return nested(LIST_ELEMENT, attributes);
 }
 
-export const accept = (): Expression[] => [
-  expression('immediate', [be32(1, REG_VERDICT), nested(2, [nested(2, [be32(1, NF_ACCEPT)])])]),
-];
-
-export const redirectTo = (number: number): Expression[] => [
-  expression('immediate', [be32(1, REG_1), value(2, port(number))]),
-  expression('redir', [be32(1, REG_1), be32(3, NAT_RANGE_PROTO_SPECIFIED)]),
-];
+/** nft packs the types of a key's parts into one number, six bits each. */
+function concatenated(types: readonly DataType[]): number {
+  return types.reduce((packed, type) => (packed << 6) | DATA_TYPES[type], 0);
+}
 
 /** struct nfgenmsg. */
 function header(family: number, resource = 0): Buffer {
@@ -135,57 +196,4 @@ function batchEdge(type: number): NetlinkRequest {
     body: header(NFPROTO_UNSPEC, NFNL_SUBSYS_NFTABLES),
     doing: 'start a transaction of nf_tables',
   };
-}
-
-function request(message: number, flags: number, attributes: Buffer[], doing: string): NetlinkRequest {
-  return {
-    type: (NFNL_SUBSYS_NFTABLES << 8) | message,
-    flags: NLM_F_REQUEST | NLM_F_ACK | flags,
-    body: Buffer.concat([header(NFPROTO_IPV4), ...attributes]),
-    doing,
-  };
-}
-
-/** Creates an IPv4 table with nat base chains and their rules, all or nothing, in the current network namespace. */
-export function createNatTable(table: string, chains: readonly Chain[]): void {
-  const messages = [batchEdge(NFNL_MSG_BATCH_BEGIN)];
-  messages.push(
-    request(NFT_MSG_NEWTABLE, NLM_F_CREATE, [text(1, table), be32(2, 0)], `create the nf_tables table ${table}`),
-  );
-  for (const chain of chains) {
-    const { hook, priority } = HOOKS[chain.hook];
-    messages.push(
-      request(
-        NFT_MSG_NEWCHAIN,
-        NLM_F_CREATE,
-        [
-          text(1, table),
-          text(3, chain.name),
-          text(7, 'nat'),
-          be32(5, NF_ACCEPT),
-          nested(4, [be32(1, hook), be32(2, priority)]),
-        ],
-        `create the nat chain ${chain.name}`,
-      ),
-    );
-  }
-  for (const chain of chains) {
-    for (const rule of chain.rules) {
-      messages.push(
-        request(
-          NFT_MSG_NEWRULE,
-          NLM_F_CREATE | NLM_F_APPEND,
-          [text(1, table), text(2, chain.name), nested(4, rule.expressions)],
-          `add the rule "${rule.text}" to ${chain.name}`,
-        ),
-      );
-    }
-  }
-  messages.push(batchEdge(NFNL_MSG_BATCH_END));
-  const socket = new NetlinkSocket(NETLINK_NETFILTER, 'open an nf_tables socket');
-  try {
-    socket.send(messages);
-  } finally {
-    socket.close();
-  }
 }

@@ -7,6 +7,7 @@ import {
   NLM_F_ACK,
   NLM_F_CREATE,
   NLM_F_EXCL,
+  NLM_F_REPLACE,
   NLM_F_REQUEST,
   nested,
   text,
@@ -18,9 +19,10 @@ const RTM_NEWLINK = 16;
 const RTM_GETLINK = 18;
 const RTM_NEWADDR = 20;
 const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
+const RTM_NEWNEIGH = 28;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
-const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
@@ -28,11 +30,19 @@ const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
+const RTA_DST = 1;
+const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
+const RTA_PREFSRC = 7;
 const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
+const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_LINK = 253;
 const RTPROT_STATIC = 4;
 const RTN_UNICAST = 1;
+const NDA_DST = 1;
+const NDA_LLADDR = 2;
+const NUD_PERMANENT = 0x80;
 const REQUEST = NLM_F_REQUEST | NLM_F_ACK;
 const CREATE = REQUEST | NLM_F_CREATE | NLM_F_EXCL;
 
@@ -59,20 +69,25 @@ export function linkUp(name: string): NetlinkRequest {
   };
 }
 
-/** With a hardware address of its own: otherwise it takes its lowest port's, and changes it as pods come and go. */
-export function createBridge(name: string, hardwareAddress: Buffer): NetlinkRequest {
+export function createBridge(name: string): NetlinkRequest {
   const info = nested(IFLA_LINKINFO, [text(IFLA_INFO_KIND, 'bridge')]);
   return {
     type: RTM_NEWLINK,
     flags: CREATE,
-    body: Buffer.concat([linkHeader(0, true), text(IFLA_IFNAME, name), attribute(IFLA_ADDRESS, hardwareAddress), info]),
+    body: Buffer.concat([linkHeader(0, true), text(IFLA_IFNAME, name), info]),
     doing: `create the bridge ${name}`,
   };
 }
 
-/** A veth pair: `name` here and up, `peerName` in the namespace of `peerNetnsFd` and down (the kernel wants it so). */
-export function createVethPair(name: string, peerName: string, peerNetnsFd: number): NetlinkRequest {
-  const peer = Buffer.concat([linkHeader(), text(IFLA_IFNAME, peerName), u32(IFLA_NET_NS_FD, peerNetnsFd)]);
+interface VethEnd {
+  readonly name: string;
+  readonly hardwareAddress: Buffer;
+}
+
+/** A veth pair: one end here and up, its peer in the namespace of `peerNetnsFd` and down (the kernel wants it so). */
+export function createVethPair(here: VethEnd, there: VethEnd, peerNetnsFd: number): NetlinkRequest {
+  const ends = (end: VethEnd): Buffer[] => [text(IFLA_IFNAME, end.name), attribute(IFLA_ADDRESS, end.hardwareAddress)];
+  const peer = Buffer.concat([linkHeader(), ...ends(there), u32(IFLA_NET_NS_FD, peerNetnsFd)]);
   const info = nested(IFLA_LINKINFO, [
     text(IFLA_INFO_KIND, 'veth'),
     nested(IFLA_INFO_DATA, [attribute(VETH_INFO_PEER, peer)]),
@@ -80,17 +95,8 @@ export function createVethPair(name: string, peerName: string, peerNetnsFd: numb
   return {
     type: RTM_NEWLINK,
     flags: CREATE,
-    body: Buffer.concat([linkHeader(0, true), text(IFLA_IFNAME, name), info]),
-    doing: `create the veth pair ${name}/${peerName}`,
-  };
-}
-
-export function enslave(name: string, bridgeIndex: number): NetlinkRequest {
-  return {
-    type: RTM_NEWLINK,
-    flags: REQUEST,
-    body: Buffer.concat([linkHeader(0, true), text(IFLA_IFNAME, name), u32(IFLA_MASTER, bridgeIndex)]),
-    doing: `put the interface ${name} on the bridge`,
+    body: Buffer.concat([linkHeader(0, true), ...ends(here), info]),
+    doing: `create the veth pair ${here.name}/${there.name}`,
   };
 }
 
@@ -109,18 +115,74 @@ export function addAddress(linkIndex: number, address: string, prefixLength: num
   };
 }
 
+export interface LinkRoute {
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly linkIndex: number;
+  /** The address this machine itself takes on that way. */
+  readonly source?: string;
+}
+
 /** struct rtmsg. */
-export function defaultRoute(gateway: string): NetlinkRequest {
+function routeHeader(prefixLength: number, scope: number): Buffer {
   const header = Buffer.alloc(12);
   header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(prefixLength, 1);
   header.writeUInt8(RT_TABLE_MAIN, 4);
   header.writeUInt8(RTPROT_STATIC, 5);
+  header.writeUInt8(scope, 6);
   header.writeUInt8(RTN_UNICAST, 7);
+  return header;
+}
+
+function linkRoute({ address, prefixLength, linkIndex, source }: LinkRoute): Buffer {
+  return Buffer.concat([
+    routeHeader(prefixLength, RT_SCOPE_LINK),
+    attribute(RTA_DST, ipv4Bytes(address)),
+    u32(RTA_OIF, linkIndex),
+    ...(source === undefined ? [] : [attribute(RTA_PREFSRC, ipv4Bytes(source))]),
+  ]);
+}
+
+/** In place of an earlier one, should the link it led to not have gone yet. */
+export function addLinkRoute(route: LinkRoute): NetlinkRequest {
+  return {
+    type: RTM_NEWROUTE,
+    flags: REQUEST | NLM_F_CREATE | NLM_F_REPLACE,
+    body: linkRoute(route),
+    doing: `add the route to ${route.address}/${route.prefixLength}`,
+  };
+}
+
+export function deleteLinkRoute(route: LinkRoute): NetlinkRequest {
+  return {
+    type: RTM_DELROUTE,
+    flags: REQUEST,
+    body: linkRoute(route),
+    doing: `delete the route to ${route.address}/${route.prefixLength}`,
+  };
+}
+
+export function defaultRoute(gateway: string): NetlinkRequest {
   return {
     type: RTM_NEWROUTE,
     flags: CREATE,
-    body: Buffer.concat([header, attribute(RTA_GATEWAY, ipv4Bytes(gateway))]),
+    body: Buffer.concat([routeHeader(0, RT_SCOPE_UNIVERSE), attribute(RTA_GATEWAY, ipv4Bytes(gateway))]),
     doing: `add the default route via ${gateway}`,
+  };
+}
+
+/** struct ndmsg. An entry for good: nothing need be asked by ARP. */
+export function addNeighbor(linkIndex: number, address: string, hardwareAddress: Buffer): NetlinkRequest {
+  const header = Buffer.alloc(12);
+  header.writeUInt8(AF_INET, 0);
+  header.writeInt32LE(linkIndex, 4);
+  header.writeUInt16LE(NUD_PERMANENT, 8);
+  return {
+    type: RTM_NEWNEIGH,
+    flags: REQUEST | NLM_F_CREATE | NLM_F_REPLACE,
+    body: Buffer.concat([header, attribute(NDA_DST, ipv4Bytes(address)), attribute(NDA_LLADDR, hardwareAddress)]),
+    doing: `add the neighbour ${address}`,
   };
 }
 

@@ -1,19 +1,17 @@
 // The rules that lead a pod's TCP traffic through its sidecar, as istio-init's iptables rules do.
+import { type BaseChain, createTable, type Rule } from '../netlink/nftables.ts';
 import {
   accept,
-  type Chain,
-  createNatTable,
   destinationIn,
   destinationIsNot,
   destinationPortIs,
   isNotTcp,
   markIs,
   outputInterfaceIs,
-  type Rule,
   redirectTo,
   sourceIs,
   sourceIsNot,
-} from '../netlink/nftables.ts';
+} from '../netlink/nft-expressions.ts';
 import { LOOPBACK_INDEX } from '../netlink/route.ts';
 
 export const TABLE = 'varka';
@@ -36,7 +34,7 @@ export interface CaptureOptions {
   readonly nodeLocal: { readonly network: string; readonly prefixLength: number };
 }
 
-export function captureChains({ probeSource, nodeLocal }: CaptureOptions): Chain[] {
+export function captureChains({ probeSource, nodeLocal }: CaptureOptions): BaseChain[] {
   const prerouting: Rule[] = [
     { text: 'not tcp: accept', expressions: [...isNotTcp(), ...accept()] },
     { text: `from ${probeSource}: accept`, expressions: [...sourceIs(probeSource), ...accept()] },
@@ -70,12 +68,12 @@ export function captureChains({ probeSource, nodeLocal }: CaptureOptions): Chain
     { text: `redirect to ${OUTBOUND_PORT}`, expressions: redirectTo(OUTBOUND_PORT) },
   ];
   return [
-    { name: 'prerouting', hook: 'prerouting', rules: prerouting },
-    { name: 'output', hook: 'output', rules: output },
+    { name: 'prerouting', type: 'nat', hook: 'prerouting', rules: prerouting },
+    { name: 'output', type: 'nat', hook: 'output', rules: output },
   ];
 }
 
 /** In the pod's network namespace. */
 export function installCapture(options: CaptureOptions): void {
-  createNatTable(TABLE, captureChains(options));
+  createTable(TABLE, captureChains(options));
 }

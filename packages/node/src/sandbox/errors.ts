@@ -27,8 +27,13 @@ const NOT_PERMITTED: Reason = {
     'Run as root, or allow unprivileged user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns), or in a container add the capabilities NET_ADMIN and SYS_ADMIN',
 };
 
+const NO_SERVICES: Reason = {
+  why: 'this kernel lacks the parts of nf_tables that cluster IPs need',
+  advice: 'Load them as root: modprobe nf_tables nft_chain_nat nft_nat nft_numgen nft_hash nft_ct nft_reject_ipv4',
+};
+
 /** Which refusals mean "never on this machine", by the part of the kernel that was asked. */
-const REASONS: Readonly<Record<'namespaces' | 'links' | 'capture', Readonly<Record<string, Reason>>>> = {
+const REASONS: Readonly<Record<'namespaces' | 'links' | 'capture' | 'services', Readonly<Record<string, Reason>>>> = {
   namespaces: {
     EPERM: NOT_PERMITTED,
     EACCES: NOT_PERMITTED,
@@ -62,6 +67,12 @@ const REASONS: Readonly<Record<'namespaces' | 'links' | 'capture', Readonly<Reco
       why: 'this kernel lacks nf_tables',
       advice: 'Load it as root: modprobe nfnetlink nf_tables nft_chain_nat nft_redir',
     },
+  },
+  services: {
+    EPERM: NOT_PERMITTED,
+    ENOENT: NO_SERVICES,
+    EOPNOTSUPP: NO_SERVICES,
+    EPROTONOSUPPORT: NO_SERVICES,
   },
 };
 

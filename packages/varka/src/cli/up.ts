@@ -1,4 +1,6 @@
 // `varka up`: reads what it was given, starts the mesh here or in the background, shows its progress.
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { readConfig } from '../config.ts';
 import { problem, renderProblem } from '../errors.ts';
 import { startDaemon } from '../front/daemon.ts';
@@ -36,6 +38,10 @@ function portsOf(options: UpOptions): Partial<Record<Published, number>> {
   return ports;
 }
 
+function hasKubectl(): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((directory) => existsSync(join(directory, 'kubectl')));
+}
+
 function printReady(ready: Ready, out: NodeJS.WriteStream): void {
   const { bold, good, warn } = styleFor(out);
   const first = ready.firstAnswer;
@@ -52,7 +58,12 @@ function printReady(ready: Ready, out: NodeJS.WriteStream): void {
   out.write(`  API server   ${ready.api}\n`);
   out.write(`  gateway      ${ready.gateway.http}   ${ready.gateway.https}\n\n`);
   out.write(`  ${bold(`export KUBECONFIG=${ready.kubeconfig}`)}\n`);
-  out.write(`  ${bold(ready.tryUrl === undefined ? 'kubectl get pods -A' : `curl ${ready.tryUrl}`)}\n\n`);
+  out.write(`  ${bold(ready.tryUrl === undefined ? 'kubectl get pods -A' : `curl ${ready.tryUrl}`)}\n`);
+  if (!hasKubectl())
+    out.write(
+      '  (no kubectl in PATH: get it from https://kubernetes.io/docs/tasks/tools/; varka status and logs do without)\n',
+    );
+  out.write('\n');
 }
 
 export async function up(profile: Profile, options: UpOptions): Promise<number> {
@@ -110,7 +121,7 @@ async function foreground(options: FrontOptions): Promise<number> {
     if (!front.stopAsked) throw error;
   }
   const failure = await front.finished;
-  if (failure !== undefined && !(front.stopAsked && failure.problem.name === 'supervisor-died')) {
+  if (failure !== undefined && failure.problem.name !== 'stopped-early') {
     process.stderr.write(renderProblem(failure.problem, styleFor(process.stderr).bad));
     return 1;
   }

@@ -85,8 +85,7 @@ export class Front {
       const { promise, resolve, reject } = Promise.withResolvers<Extract<FromSupervisor, { type: 'ready' }>>();
       promise.catch(() => undefined); // it may fail before it is waited for, and is waited for in any case
       await this.#open();
-      if (this.#stopAsked)
-        throw problem('start-failed', { detail: 'it was stopped while starting', log: this.logFile });
+      if (this.#stopAsked) throw problem('stopped-early', { name: this.#options.profile.name });
       await this.#launch(resolve, reject);
       const { tryPath, complete } = await promise;
       this.#started = true;
@@ -210,7 +209,7 @@ export class Front {
     const { profile } = this.#options;
     const error = problem('supervisor-died', { detail, log: this.logFile, flag: profileFlag(profile.name) });
     if (!this.#started) {
-      onFailure(error);
+      onFailure(this.#stopAsked ? problem('stopped-early', { name: profile.name }) : error);
       return;
     }
     if (this.#phase === 'stopping') return;
@@ -299,7 +298,8 @@ export class Front {
   }
 
   async #status(): Promise<StatusDocument> {
-    const mesh = (await this.#ask('status')) as MeshStatus;
+    const nothingYet: MeshStatus = { pods: [], proxies: [], findings: [] };
+    const mesh = this.#supervisor === undefined ? nothingYet : ((await this.#ask('status')) as MeshStatus);
     const { profile } = this.#options;
     return {
       profile: profile.name,

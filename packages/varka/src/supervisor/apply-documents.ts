@@ -28,8 +28,7 @@ export async function applyDocuments(
 ): Promise<ApplyOutcome> {
   const { documents, namespace, profile } = config;
   const problems: Problem[] = [];
-  const gateway = { namespace: SYSTEM_NAMESPACE, name: GATEWAY_NAME };
-  const targets: DeploymentName[] = [gateway];
+  const created: DeploymentName[] = [{ namespace: SYSTEM_NAMESPACE, name: GATEWAY_NAME }];
   if (documents.length > 0) {
     const api = new HttpApplyApi(cluster.access);
     const resolved = resolveKinds(documents, cluster.servedKinds());
@@ -49,7 +48,7 @@ export async function applyDocuments(
           if (action === 'unchanged') unchanged++;
           update(label());
           const { namespace: where = '', name = '' } = object.metadata ?? {};
-          if (document.kind.kind === 'Deployment') targets.push({ namespace: where, name });
+          if (document.kind.kind === 'Deployment') created.push({ namespace: where, name });
           if (document.kind.kind === 'ServiceMeshMemberRoll') await untilSeen(cluster, object);
         },
         onRejected: (problem) => problems.push(problem),
@@ -62,7 +61,7 @@ export async function applyDocuments(
     waitForDeployments({
       deployments: cluster.deployments(),
       pods: cluster.pods(),
-      targets,
+      targets: withExisting(created, cluster),
       timeoutMs: config.waitSeconds * 1000,
       onProgress: (ready, wanted) => update(`pods ${ready}/${wanted}`),
     }),
@@ -71,6 +70,14 @@ export async function applyDocuments(
   if (notReady !== undefined) problems.push(notReady);
   const routes = cluster.informers.informer(kinds.VirtualService).list();
   return { complete: problems.length === 0, problems, tryPath: pathToTry(routes) };
+}
+
+/** What an earlier run left in the store comes back too, and is waited for as well. */
+function withExisting(created: readonly DeploymentName[], cluster: Cluster): DeploymentName[] {
+  const known = cluster.deployments().list();
+  const existing = known.map(({ metadata }) => ({ namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' }));
+  const all = new Map([...created, ...existing].map((target) => [`${target.namespace}/${target.name}`, target]));
+  return [...all.values()];
 }
 
 /**

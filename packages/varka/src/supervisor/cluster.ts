@@ -122,8 +122,10 @@ export class Cluster {
   }
 
   status(): MeshStatus {
-    const { informers } = this;
-    return meshStatus(informers, this.#controlPlane);
+    const informers = this.#informers;
+    return informers === undefined
+      ? { pods: [], proxies: [], findings: [] }
+      : meshStatus(informers, this.#controlPlane);
   }
 
   syncz(): unknown {

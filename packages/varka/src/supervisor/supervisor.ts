@@ -90,6 +90,7 @@ async function stop(cluster: Cluster): Promise<void> {
     log.error('the mesh did not stop in order', { error });
   }
   // The front has seen all steps once the channel is empty; it takes the end of this process as the end of the mesh.
+  process.removeAllListeners('disconnect'); // main.ts would take it for the front's death
   if (process.connected) {
     process.disconnect();
     await once(process, 'disconnect');

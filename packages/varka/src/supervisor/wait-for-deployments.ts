@@ -61,8 +61,10 @@ function look({ deployments, pods, targets }: WaitOptions): Look {
     const replicas = deployment?.spec?.replicas ?? 1;
     wanted += replicas;
     const own = deployment === undefined ? [] : podsOf(deployment, pods.list(target.namespace));
-    ready += Math.min(replicas, own.filter(isReady).length);
-    if (deployment !== undefined && isAvailable(deployment)) continue;
+    const readyPods = own.filter(isReady).length;
+    ready += Math.min(replicas, readyPods);
+    // Right after a restart a Deployment's status still tells of the pods of before; the pods themselves do not.
+    if (deployment !== undefined && isAvailable(deployment) && readyPods >= replicas) continue;
     const reason = own.map((pod) => stuckReason(pod)).find((text) => text !== undefined);
     if (reason !== undefined) stuck.push({ ...target, reason });
     else pending.push({ ...target, reason: pendingReason(deployment, own) });
