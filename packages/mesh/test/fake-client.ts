@@ -67,7 +67,9 @@ export function fakeApi(): FakeApi {
       if (JSON.stringify(merged) === JSON.stringify(old)) return old as T;
       return put(kind, merged) as T;
     },
-    list: unused,
+    async list<T extends KubeObject>(kind: KindRef) {
+      return { metadata: { resourceVersion: String(revision) }, items: store(kind).list() as T[] };
+    },
     update: unused,
     delete: unused,
     watch: unused,

@@ -41,10 +41,3 @@ export function refOf(kind: string, object: KubeObject): ObjectRef {
   const { name = '', namespace } = object.metadata ?? {};
   return { kind, name, ...(namespace === undefined ? {} : { namespace }) };
 }
-
-/** `Error [IST0101] (VirtualService apps/web) spec.http[0]…: sentence`, the form of `istioctl analyze`. */
-export function formatFinding({ level, code, object, path, sentence }: Finding): string {
-  const name = object.namespace === undefined ? object.name : `${object.namespace}/${object.name}`;
-  const word = `${level.charAt(0).toUpperCase()}${level.slice(1)}`;
-  return `${word} [${code}] (${object.kind} ${name}) ${path === '' ? '' : `${path}: `}${sentence}`;
-}

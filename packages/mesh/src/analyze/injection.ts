@@ -1,9 +1,8 @@
 // Sidecars that are missing: pods that ought to have one, and namespaces with rules but without sidecars.
 import type { KubeObject } from '@varka/kube/object.ts';
 import { MESH_GATEWAY } from '../config/virtual-service.ts';
-import { injectPod } from '../inject/inject-pod.ts';
+import { hasProxy, injectPod } from '../inject/inject-pod.ts';
 import type { PodObject } from '../inject/workload.ts';
-import { PROXY_CONTAINER } from '../install/addresses.ts';
 import { type Finding, refOf } from './finding.ts';
 import type { ViewIndex } from './index-of-view.ts';
 import * as messages from './messages.ts';
@@ -24,11 +23,6 @@ export function analyzeInjection(index: ViewIndex): Finding[] {
     if (!withRules.has(name) || pods.length === 0 || pods.some(hasProxy)) return [];
     return [finding(messages.namespaceNotInjected, refOf('Namespace', namespace), '', { namespace: name })];
   });
-}
-
-function hasProxy(pod: PodObject): boolean {
-  const spec = pod.spec;
-  return [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].some(({ name }) => name === PROXY_CONTAINER);
 }
 
 /** The very decision that is made at a pod's creation, made again now. */

@@ -157,7 +157,7 @@ function clusters(
  * The cluster may not exist (an unknown host, a subset nobody defined): the proxy then answers 503 with flag NC, which
  * says more than a route that is left out.
  */
-export function destinationCluster(
+function destinationCluster(
   snapshot: Snapshot,
   destination: Destination,
   namespace: string,

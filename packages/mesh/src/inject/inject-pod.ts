@@ -16,8 +16,14 @@ export interface InjectionContext {
 
 export type Injection =
   | { readonly inject: true; readonly pod: PodObject }
-  /** `asked`: the pod itself asks for a sidecar and does not get one, which its owner ought to be told. */
-  | { readonly inject: false; readonly reason: string; readonly asked: boolean };
+  | {
+      readonly inject: false;
+      readonly reason: string;
+      /** The pod itself asks for a sidecar and does not get one, which its owner ought to be told. */
+      readonly asked: boolean;
+      /** What stands in the way: something about the pod, or that its namespace is not in the mesh. */
+      readonly obstacle: 'pod' | 'namespace';
+    };
 
 const INJECT = 'sidecar.istio.io/inject';
 const STATUS = 'sidecar.istio.io/status';
@@ -35,10 +41,15 @@ const IGNORED_NAMESPACES: ReadonlySet<string> = new Set([
 export function injectPod(pod: PodObject, context: InjectionContext): Injection {
   const namespace = context.namespace.metadata?.name ?? '';
   const wanted = wish(pod);
-  const no = (reason: string): Injection => ({ inject: false, reason, asked: wanted === true });
+  const no = (reason: string, obstacle: 'pod' | 'namespace' = 'pod'): Injection => ({
+    inject: false,
+    reason,
+    asked: wanted === true,
+    obstacle,
+  });
 
   if (pod.metadata?.annotations?.[STATUS] !== undefined || hasProxy(pod)) {
-    return { inject: false, reason: 'the pod already has a proxy', asked: false };
+    return { inject: false, reason: 'the pod already has a proxy', asked: false, obstacle: 'pod' };
   }
   if (pod.spec?.hostNetwork === true) {
     return no('it uses the host network, whose traffic a sidecar must not capture');
@@ -47,7 +58,7 @@ export function injectPod(pod: PodObject, context: InjectionContext): Injection 
   if (wanted === false) return no(`${INJECT} is "false"`);
 
   const enrolled = enrolment(pod, context, namespace);
-  if (enrolled.kind === 'none') return no(enrolled.reason);
+  if (enrolled.kind === 'none') return no(enrolled.reason, 'namespace');
   if (wanted === undefined && enrolled.kind === 'member') {
     return no(`namespace ${namespace} is in a ServiceMeshMemberRoll, where a pod has to ask with ${INJECT}: "true"`);
   }
@@ -92,7 +103,7 @@ export function members(roll: KubeObject): readonly string[] {
   return spec?.members ?? [];
 }
 
-function hasProxy(pod: PodObject): boolean {
+export function hasProxy(pod: PodObject): boolean {
   const spec = pod.spec;
   return [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].some(({ name }) => name === PROXY_CONTAINER);
 }

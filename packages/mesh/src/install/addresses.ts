@@ -8,9 +8,6 @@ export const KUBERNETES_ADDRESS = '10.96.0.1';
 export const DNS_ADDRESS = '10.96.0.10';
 export const ISTIOD_ADDRESS = '10.96.0.15';
 
-/** The cluster's end of the bridge that the pods are on. */
-export const NODE_ADDRESS = '10.244.0.1';
-
 export const ISTIOD_HOST = `istiod.${SYSTEM_NAMESPACE}.svc.${CLUSTER_DOMAIN}`;
 /** xDS over plaintext gRPC. */
 export const ISTIOD_GRPC_PORT = 15010;

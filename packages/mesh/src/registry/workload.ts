@@ -1,10 +1,8 @@
 // A pod as the mesh sees it: who it is, and what it listens on.
-import type { KubeObject } from '@varka/kube/object.ts';
-import type { Pod } from 'kubernetes-types/core/v1.d.ts';
-import { canonicalLabels, workloadOf } from '../inject/workload.ts';
+import { canonicalLabels, type PodObject, workloadOf } from '../inject/workload.ts';
 import { PROXY_CONTAINER } from '../install/addresses.ts';
 
-export type PodObject = KubeObject & { [Field in keyof Pod]: Pod[Field] };
+export type { PodObject };
 
 export interface Workload {
   readonly pod: string;
@@ -24,7 +22,7 @@ export interface Workload {
 export function toWorkload(pod: PodObject): Workload {
   const { metadata = {}, spec, status } = pod;
   const labels = metadata.labels ?? {};
-  const owner = workloadOf(pod as Parameters<typeof workloadOf>[0]);
+  const owner = workloadOf(pod);
   const canonical = canonicalLabels(labels, owner);
   const namedPorts = new Map<string, number>();
   for (const container of spec?.containers ?? []) {

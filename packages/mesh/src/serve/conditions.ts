@@ -13,19 +13,9 @@ import type { KubeObject } from '@varka/kube/object.ts';
 import { CLUSTER, ENDPOINTS, LISTENER, ROUTES, type TypeUrl } from '@varka/xds/type-urls.ts';
 import { configUri } from '../compile/messages.ts';
 import { unsupportedFields } from '../config/unsupported-fields.ts';
+import { type Condition, withTransitionTimes } from '../install/conditions.ts';
+import { sameJson } from '../install/merge-patch.ts';
 import type { MeshInformers } from '../registry/registry.ts';
-
-export interface Condition {
-  readonly type: string;
-  readonly status: 'True' | 'False';
-  readonly reason: string;
-  readonly message: string;
-  readonly observedGeneration?: number;
-  readonly lastTransitionTime: string;
-}
-
-/** A condition before it is known whether it is news. */
-export type Finding = Omit<Condition, 'observedGeneration' | 'lastTransitionTime'>;
 
 export interface ConditionWriterOptions {
   readonly client: KubeClient;
@@ -37,12 +27,23 @@ export interface ConditionWriterOptions {
 /** News that comes together is written together. */
 const GATHER_MS = 100;
 
+/** Objects that a configuration was made from, by URI, each at its generation. */
+type Sources = ReadonlyMap<string, number | undefined>;
+
 interface ProxyState {
-  uses: ReadonlySet<string>;
+  uses: Sources;
+  /** What it uses is made from these. */
+  accepted: Sources;
   /** It has accepted all it was last given. */
   settled: boolean;
-  /** What it said, `proxy: message`. */
-  readonly refused: Map<TypeUrl, string>;
+  readonly refused: Map<TypeUrl, Refusal>;
+}
+
+interface Refusal {
+  /** `proxy: message`. */
+  readonly said: string;
+  /** A refusal is of all resources of a type together: it must be about one of the objects that are new since. */
+  readonly suspects: ReadonlySet<string>;
 }
 
 interface WatchedKind {
@@ -58,8 +59,8 @@ export class ConditionWriter {
   readonly #kinds: readonly WatchedKind[];
   /** By its connection: a proxy that connects anew may be there before its old connection has gone. */
   readonly #proxies = new Map<object, ProxyState>();
-  /** What was written last, at which version of the object: the informer may not have caught up with it. */
-  readonly #written = new Map<string, { findings: string; resourceVersion: string | undefined }>();
+  /** What was last written on an object as it stands in the informer, which may not have caught up with that. */
+  readonly #written = new WeakMap<KubeObject, string>();
   #timer: Timer | undefined;
   #writing: Promise<void> | undefined;
   #again = false;
@@ -77,8 +78,9 @@ export class ConditionWriter {
 
   /** A proxy has been given a configuration made from these objects. */
   uses(proxy: object, uris: ReadonlySet<string>): void {
-    const state = this.#proxies.get(proxy) ?? { uses: uris, settled: false, refused: new Map() };
-    state.uses = uris;
+    const uses = this.#generationsOf(uris);
+    const state = this.#proxies.get(proxy) ?? { uses, accepted: new Map(), settled: false, refused: new Map() };
+    state.uses = uses;
     state.settled = false;
     this.#proxies.set(proxy, state);
   }
@@ -87,6 +89,7 @@ export class ConditionWriter {
     const state = this.#proxies.get(proxy);
     if (state === undefined) return;
     state.settled = true;
+    state.accepted = state.uses;
     this.changed();
   }
 
@@ -95,7 +98,13 @@ export class ConditionWriter {
   }
 
   refused(proxy: object, name: string, typeUrl: TypeUrl, message: string): void {
-    this.#proxies.get(proxy)?.refused.set(typeUrl, `${name}: ${message}`);
+    const state = this.#proxies.get(proxy);
+    if (state === undefined) return;
+    const said = `${name}: ${message}`;
+    const before = state.refused.get(typeUrl);
+    // The same again, with the next configuration: what came with that is not to blame.
+    if (before?.said === said) return;
+    state.refused.set(typeUrl, { said, suspects: suspects(state) });
     this.changed();
   }
 
@@ -133,18 +142,25 @@ export class ConditionWriter {
       for (const object of kind.informer.list()) if (!this.#stopped) await this.#write(kind, object);
   }
 
+  #generationsOf(uris: ReadonlySet<string>): Sources {
+    const generations = new Map<string, number | undefined>();
+    for (const { informer, uriKind } of this.#kinds)
+      for (const { metadata } of informer.list()) {
+        const uri = configUri(uriKind, metadata?.namespace ?? '', metadata?.name ?? '');
+        if (uris.has(uri)) generations.set(uri, metadata?.generation);
+      }
+    return generations;
+  }
+
   async #write(kind: WatchedKind, object: KubeObject): Promise<void> {
-    const { name = '', namespace = '', generation, resourceVersion } = object.metadata ?? {};
+    const { name = '', namespace = '' } = object.metadata ?? {};
     const findings = this.#findings(kind, object, configUri(kind.uriKind, namespace, name));
     if (findings === undefined) return;
-    const existing = conditionsOf(object);
-    const key = `${kind.ref.kind}/${namespace}/${name}`;
-    const conditions = withFindings(existing, findings, generation, new Date(this.#options.clock.now()).toISOString());
-    if (conditions === undefined) return;
-    const text = JSON.stringify([findings, generation]);
-    const written = this.#written.get(key);
-    if (written?.findings === text && written.resourceVersion === resourceVersion) return;
-    this.#written.set(key, { findings: text, resourceVersion });
+    const now = new Date(this.#options.clock.now());
+    const conditions = withFindings(conditionsOf(object), findings, now);
+    const text = JSON.stringify(findings);
+    if (conditions === undefined || this.#written.get(object) === text) return;
+    this.#written.set(object, text);
     try {
       await this.#options.client.patch(
         kind.ref,
@@ -155,15 +171,17 @@ export class ConditionWriter {
       );
     } catch (error) {
       // The object may have gone meanwhile; it will be looked at again with the next news.
-      this.#options.log.debug('condition not written', { object: key, error: String(error) });
+      this.#written.delete(object);
+      const what = `${kind.ref.kind}/${namespace}/${name}`;
+      this.#options.log.debug('condition not written', { object: what, error: String(error) });
     }
   }
 
   /** undefined while proxies have yet to answer: what stands there goes on standing. */
-  #findings(kind: WatchedKind, object: KubeObject, uri: string): Finding[] | undefined {
+  #findings(kind: WatchedKind, object: KubeObject, uri: string): Condition[] | undefined {
     const users = [...this.#proxies.values()].filter((state) => state.uses.has(uri));
-    const findings: Finding[] = [];
-    const refusal = firstRefusal(users, kind.types);
+    const findings: Condition[] = [];
+    const refusal = firstRefusal(users, kind.types, uri);
     if (refusal !== undefined)
       findings.push({ type: 'Reconciled', status: 'False', reason: 'RefusedByProxy', message: refusal });
     else if (users.some((state) => !state.settled && state.refused.size === 0)) return undefined;
@@ -179,10 +197,16 @@ export class ConditionWriter {
   }
 }
 
-function firstRefusal(users: readonly ProxyState[], types: readonly TypeUrl[]): string | undefined {
+function suspects({ uses, accepted }: ProxyState): ReadonlySet<string> {
+  const fresh = [...uses].filter(([uri, generation]) => !accepted.has(uri) || accepted.get(uri) !== generation);
+  return new Set((fresh.length === 0 ? [...uses] : fresh).map(([uri]) => uri));
+}
+
+function firstRefusal(users: readonly ProxyState[], types: readonly TypeUrl[], uri: string): string | undefined {
   return users
     .flatMap(({ refused }) => types.map((typeUrl) => refused.get(typeUrl)))
-    .filter((said) => said !== undefined)
+    .filter((refusal) => refusal?.suspects.has(uri))
+    .map((refusal) => refusal?.said)
     .toSorted()[0];
 }
 
@@ -193,33 +217,13 @@ function conditionsOf(object: KubeObject): Condition[] {
 
 const OURS = new Set(['Reconciled', 'CarriedOut']);
 
-/**
- * The whole new list, others' conditions kept, or undefined when nothing is news. `lastTransitionTime` is the time of
- * the last change of status, not of the last look [Kubernetes API conventions, "Typical status properties"].
- */
-export function withFindings(
+/** The whole new list, others' conditions kept, or undefined when nothing is news. */
+function withFindings(
   existing: readonly Condition[],
-  findings: readonly Finding[],
-  generation: number | undefined,
-  now: string,
+  findings: readonly Condition[],
+  now: Date,
 ): Condition[] | undefined {
-  const conditions = findings.map((finding): Condition => {
-    const before = existing.find(({ type }) => type === finding.type);
-    const lastTransitionTime = before?.status === finding.status ? before.lastTransitionTime : now;
-    return { ...finding, ...(generation === undefined ? {} : { observedGeneration: generation }), lastTransitionTime };
-  });
   const ours = existing.filter(({ type }) => OURS.has(type));
-  const same =
-    ours.length === conditions.length &&
-    conditions.every((condition) => {
-      const before = ours.find(({ type }) => type === condition.type);
-      return (
-        before !== undefined &&
-        before.status === condition.status &&
-        before.reason === condition.reason &&
-        before.message === condition.message &&
-        before.observedGeneration === condition.observedGeneration
-      );
-    });
-  return same ? undefined : [...existing.filter(({ type }) => !OURS.has(type)), ...conditions];
+  const conditions = withTransitionTimes(findings, ours, now);
+  return sameJson(ours, conditions) ? undefined : [...existing.filter(({ type }) => !OURS.has(type)), ...conditions];
 }

@@ -232,7 +232,10 @@ class RunningControlPlane implements ControlPlane {
     const { id, name } = this.#connected.get(connection) ?? {};
     if (snapshot === undefined || id === undefined) return;
     const workload = snapshot.workload(id.namespace, id.pod);
-    if (workload === undefined) return;
+    if (workload === undefined) {
+      this.#arrived(connection);
+      return;
+    }
     try {
       const compiled = compile(snapshot, { type: id.type, workload, http2: speaksHttp2(connection) });
       this.#conditions.uses(connection, configsUsed(compiled));

@@ -99,6 +99,9 @@ function checkMatch(match: Place): void {
   }
 }
 
+/** envoy.config.route.v3.RedirectAction.RedirectResponseCode. */
+const REDIRECT_CODES = new Set([301, 302, 303, 307, 308]);
+
 function checkRedirect(redirect: Place): void {
   if (!redirect.isSet) return;
   if (!['uri', 'authority', 'port', 'derivePort', 'scheme'].some((name) => redirect.field(name).isSet)) {
@@ -107,6 +110,8 @@ function checkRedirect(redirect: Place): void {
   const code = redirect.field('redirectCode').number ?? 0;
   if (code !== 0 && (code < 300 || code > 399)) {
     redirect.field('redirectCode').error(`${code} is not a valid redirect code, must be 3xx`);
+  } else if (code !== 0 && !REDIRECT_CODES.has(code)) {
+    redirect.field('redirectCode').warn(`${code} is no redirect that Envoy knows, 301 is sent`);
   }
   const scheme = redirect.field('scheme');
   if (scheme.text !== '' && scheme.text !== 'http' && scheme.text !== 'https') {

@@ -1,6 +1,7 @@
 // What is wrong with an Istio object's meaning: every error and every warning, each with the path it is about.
 import type { KubeObject } from '@varka/kube/object.ts';
 import { checkDestinationRule } from './destination-rule.ts';
+import { checkExecutable } from './executable.ts';
 import { checkGateway } from './gateway.ts';
 import { Place } from './report.ts';
 import { checkVirtualService } from './virtual-service.ts';
@@ -17,6 +18,7 @@ export function validate(object: KubeObject): Validation {
   switch (object.kind) {
     case 'VirtualService':
       checkVirtualService(spec);
+      if (report.errors.length === 0) checkExecutable(object, spec.field('http').items());
       break;
     case 'DestinationRule':
       checkDestinationRule(spec);

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import type { KubeObject } from '@varka/kube/object.ts';
 import { parseAllDocuments } from 'yaml';
 import { analyze } from '../../src/analyze/analyze.ts';
-import { type Finding, formatFinding, type View } from '../../src/analyze/finding.ts';
+import type { Finding, View } from '../../src/analyze/finding.ts';
 import type { DestinationRuleObject, GatewayObject, VirtualServiceObject } from '../../src/config/istio-types.ts';
 import type { PodObject } from '../../src/inject/workload.ts';
 import type { ServiceObject } from '../../src/registry/service.ts';
@@ -66,7 +66,13 @@ const sound = {
   ],
 } satisfies View;
 
-const words = (findings: readonly Finding[]) => findings.map(formatFinding);
+/** `Error [IST0101] (VirtualService apps/web) spec.http[0]…: sentence`, the form of `istioctl analyze`. */
+const words = (findings: readonly Finding[]) =>
+  findings.map(({ level, code, object, path, sentence }) => {
+    const name = object.namespace === undefined ? object.name : `${object.namespace}/${object.name}`;
+    const word = `${level.charAt(0).toUpperCase()}${level.slice(1)}`;
+    return `${word} [${code}] (${object.kind} ${name}) ${path === '' ? '' : `${path}: `}${sentence}`;
+  });
 const withRule = (spec: VirtualServiceObject['spec']): View => ({ ...sound, virtualServices: [rule(spec)] });
 
 describe('the analyzer', () => {

@@ -1,11 +1,12 @@
 // The injector as the API server meets it: at a pod's creation, with lookups that may not be ready yet.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Deployment, Pod } from '@varka/kube/kinds/refs.ts';
+import { ConfigMap, Deployment, Namespace, Pod, ServiceMeshMemberRoll } from '@varka/kube/kinds/refs.ts';
 import type { KubeObject } from '@varka/kube/object.ts';
 import type { AdmissionRequest } from '@varka/kube/server/admission.ts';
 import { sidecarInjector } from '../../src/inject/sidecar-injector.ts';
 import type { PodObject } from '../../src/inject/workload.ts';
+import { fakeApi } from '../fake-client.ts';
 import { fakeInformer, silent } from '../fake-informer.ts';
 
 const enabled: KubeObject = { metadata: { name: 'apps', labels: { 'istio-injection': 'enabled' } } };
@@ -36,7 +37,7 @@ describe('the sidecar injector', () => {
     for (const request of [
       creation('plain'),
       { ...creation('apps'), operation: 'UPDATE' as const },
-      { ...creation('apps'), kind: Deployment },
+      { ...creation('apps'), kind: ConfigMap },
     ]) {
       assert.deepEqual(await plugin.admit(request), { allowed: true });
     }
@@ -76,6 +77,53 @@ describe('the sidecar injector', () => {
     const response = await pending;
     assert.ok(response.allowed);
     assert.deepEqual(containers(response.object), ['web', 'istio-proxy']);
+  });
+
+  it('asks the API itself before a pod goes without: the member roll may have been written a moment ago', async () => {
+    const api = fakeApi();
+    api.put(Namespace, plain);
+    const plugin = sidecarInjector({
+      namespaces: fakeInformer([plain]),
+      memberRolls: fakeInformer(),
+      client: api.client,
+      log: silent,
+    });
+    const asking = creation('plain', { 'sidecar.istio.io/inject': 'true' });
+    const without = await plugin.admit(asking);
+    assert.ok(without.allowed && without.object === undefined);
+    api.put(ServiceMeshMemberRoll, { metadata: { name: 'default' }, spec: { members: ['plain'] } });
+    const response = await plugin.admit(asking);
+    assert.ok(response.allowed);
+    assert.deepEqual(containers(response.object), ['web', 'istio-proxy']);
+  });
+
+  it('warns at a Deployment whose pods will ask in vain, and changes nothing about it', async () => {
+    const memberRolls = fakeInformer<KubeObject>();
+    const plugin = sidecarInjector({ namespaces: fakeInformer([plain]), memberRolls, log: silent });
+    const deployment = (more: KubeObject = {}): AdmissionRequest => {
+      const { object } = creation('plain', { 'sidecar.istio.io/inject': 'true' });
+      return {
+        operation: 'CREATE',
+        kind: Deployment,
+        namespace: 'plain',
+        object: { metadata: { name: 'web' }, spec: { template: object }, ...more },
+      };
+    };
+    const response = await plugin.admit(deployment());
+    assert.ok(response.allowed && response.object === undefined);
+    assert.equal(
+      response.warnings?.[0],
+      'the pods of Deployment web ask for a sidecar and will get none: namespace plain is neither labelled ' +
+        'istio-injection=enabled nor in a ServiceMeshMemberRoll; once the namespace is in the mesh, pods that are ' +
+        'there already have to be restarted',
+    );
+    const scaled = { ...deployment(), operation: 'UPDATE' as const, oldObject: deployment().object };
+    const owned = deployment({
+      metadata: { name: 'web-1', ownerReferences: [{ controller: true, kind: 'Deployment', name: 'web' } as never] },
+    });
+    for (const request of [scaled, owned]) assert.deepEqual(await plugin.admit(request), { allowed: true });
+    memberRolls.set({ metadata: { name: 'default' }, spec: { members: ['plain'] } });
+    assert.deepEqual(await plugin.admit(deployment()), { allowed: true });
   });
 
   it('refuses, with the reason, rather than let a pod in without knowing', async () => {

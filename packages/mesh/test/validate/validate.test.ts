@@ -305,6 +305,27 @@ const rows: readonly [kind: string, spec: string, error: string][] = [
   ],
 ];
 
+const executable: readonly [entry: string, error: string][] = [
+  [
+    `{${toWeb}, headers: {request: {set: {x-share: "50%"}}}, match: [{uri: {prefix: /a}}, {uri: {prefix: /b}, port: 81}]}`,
+    'request_headers_to_add[0]: "50%" has a lone "%": write "%%" for a percent sign',
+  ],
+  [`{${toWeb}, headers: {response: {add: {"x y": z}}}}`, 'response_headers_to_add[0]: "x y" is not a header name'],
+  [
+    `{${toWeb}, rewrite: {uriRegexRewrite: {match: "/(a)", rewrite: '/\\2'}}}`,
+    'route.regex_rewrite: substitution refers to group 2, the pattern has 1',
+  ],
+];
+
+describe('an entry that the proxy could not read, and would refuse together with everybody else’s', () => {
+  for (const [entry, error] of executable) {
+    it(error, () => {
+      const spec = http(`{${toWeb}, match: [{uri: {prefix: /good}}]}, ${entry}`);
+      assert.deepEqual(validate(object('VirtualService', spec)).errors, [`spec.http[1]: ${error}`]);
+    });
+  }
+});
+
 describe('an object with one thing wrong', () => {
   for (const [kind, spec, error] of rows) {
     it(`${kind}: ${error}`, () => assert.deepEqual(validate(object(kind, spec)).errors, [error]));

@@ -21,7 +21,7 @@ export interface ApplyOptions {
   readonly namespace: string;
   readonly kubeconfig: string;
   /** Awaited before the next one is applied. */
-  readonly onApplied: (applied: Applied) => Promise<void> | void;
+  readonly onApplied: (applied: Applied) => void;
   readonly onRejected: (problem: Problem) => void;
 }
 
@@ -78,7 +78,7 @@ export async function applyAll({
 }: ApplyOptions): Promise<void> {
   for (const document of documents.toSorted((a, b) => rank(a) - rank(b))) {
     try {
-      await onApplied(await applyOne(api, document, namespace));
+      onApplied(await applyOne(api, document, namespace));
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
       onRejected(rejection(document, error, kubeconfig));

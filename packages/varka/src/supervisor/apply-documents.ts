@@ -1,6 +1,5 @@
 // What `up -f` brings in: applied, then waited for, with what is wrong gathered for the end.
 import * as kinds from '@varka/kube/kinds/refs.ts';
-import type { KubeObject } from '@varka/kube/object.ts';
 import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '@varka/mesh/install/addresses.ts';
 import { describe, type Problem, profileFlag } from '../errors.ts';
 import { applyAll } from '../manifests/apply.ts';
@@ -11,8 +10,6 @@ import type { Cluster } from './cluster.ts';
 import type { StepReporter } from './steps.ts';
 import { pathToTry } from './try-path.ts';
 import { type DeploymentName, type WaitResult, waitForDeployments } from './wait-for-deployments.ts';
-
-const SEEN_TIMEOUT_MS = 2_000;
 
 export interface ApplyOutcome {
   readonly complete: boolean;
@@ -42,14 +39,13 @@ export async function applyDocuments(
         documents: resolved,
         namespace,
         kubeconfig: profile.kubeconfig,
-        onApplied: async ({ object, document, action, warnings }) => {
+        onApplied: ({ object, document, action, warnings }) => {
           for (const warning of warnings) steps.note(`${document.path}:${document.line}: ${warning}`);
           applied++;
           if (action === 'unchanged') unchanged++;
           update(label());
           const { namespace: where = '', name = '' } = object.metadata ?? {};
           if (document.kind.kind === 'Deployment') created.push({ namespace: where, name });
-          if (document.kind.kind === 'ServiceMeshMemberRoll') await untilSeen(cluster, object);
         },
         onRejected: (problem) => problems.push(problem),
       });
@@ -78,30 +74,6 @@ function withExisting(created: readonly DeploymentName[], cluster: Cluster): Dep
   const existing = known.map(({ metadata }) => ({ namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' }));
   const all = new Map([...created, ...existing].map((target) => [`${target.namespace}/${target.name}`, target]));
   return [...all.values()];
-}
-
-/**
- * Whether a pod gets a sidecar depends on the member rolls, and the injector knows them from its informer: a Deployment
- * applied a millisecond after its member roll could otherwise come first.
- */
-function untilSeen(cluster: Cluster, { metadata }: KubeObject): Promise<void> {
-  const rolls = cluster.informers.informer(kinds.ServiceMeshMemberRoll);
-  return new Promise((resolve) => {
-    let off: (() => void) | undefined;
-    const finish = () => {
-      clearTimeout(timer);
-      off?.();
-      resolve();
-    };
-    const look = () => {
-      const seen = rolls.get(metadata?.namespace, metadata?.name ?? '');
-      if (Number(seen?.metadata?.resourceVersion ?? 0) >= Number(metadata?.resourceVersion)) finish();
-    };
-    // Somebody may delete it in this very moment; then there is nothing to see.
-    const timer = setTimeout(finish, SEEN_TIMEOUT_MS);
-    off = rolls.onEvent(look);
-    look();
-  });
 }
 
 function unavailableProblem(result: WaitResult, { profile, waitSeconds }: SupervisorConfig): Problem | undefined {

@@ -48,6 +48,7 @@ import type { StepReporter } from './steps.ts';
 
 const NETWORK = {
   podCidr: '10.244.0.0/16',
+  serviceCidr: '10.96.0.0/16',
   nodeLocalCidr: '10.96.0.0/28',
   nodeLocalAddresses: [KUBERNETES_ADDRESS, DNS_ADDRESS, ISTIOD_ADDRESS],
   /** Link-local, as in Istio's ambient mode: probes come from there, and capture lets them pass. */
@@ -184,19 +185,20 @@ export class Cluster {
     this.#injector = sidecarInjector({
       namespaces: informers.informer(kinds.Namespace),
       memberRolls: informers.informer(kinds.ServiceMeshMemberRoll),
+      client,
       log: createLogger('istiod'),
     });
   }
 
   /** The injector reads the API that it is part of, so it can only be made after it; no pod can be created before. */
   #lateInjector(): AdmissionPlugin {
-    const plugin = () => {
-      if (this.#injector === undefined) throw StatusError.unavailable('the sidecar injector has not started yet');
-      return this.#injector;
-    };
     return {
       name: 'sidecar-injector',
-      admit: (request) => (request.kind.kind === 'Pod' ? plugin().admit(request) : { allowed: true }),
+      admit: (request) => {
+        if (this.#injector !== undefined) return this.#injector.admit(request);
+        if (request.kind.kind !== 'Pod') return { allowed: true };
+        throw StatusError.unavailable('the sidecar injector has not started yet');
+      },
     };
   }
 

@@ -56,5 +56,5 @@ function nameOf({ kind, namespace, name }: ObjectRef): string {
 
 function findingStatus({ code, level, object, path, sentence, cause, nextStep }: Finding): FindingStatus {
   const where = path === '' ? '' : `${path}: `;
-  return { code, level, object: nameOf(object), message: `${where}${sentence} ${cause} ${nextStep}`.trim() };
+  return { code, level, object: nameOf(object), message: `${where}${sentence}: ${cause}; ${nextStep}` };
 }
