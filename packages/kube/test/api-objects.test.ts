@@ -103,6 +103,18 @@ describe('objects over the API', () => {
     assert.match(kind.body.message, /kind in the data \(Secret\) does not match the expected kind \(ConfigMap\)/);
   });
 
+  test('a ConfigMap or Secret of more than a mebibyte is refused', async () => {
+    const half = 'x'.repeat(600 * 1024);
+    for (const kind of ['configmaps', 'secrets']) {
+      const make = (data: object) =>
+        api.call('POST', `/api/v1/namespaces/default/${kind}`, { body: { metadata: { name: 'large' }, data } });
+      const refused = await make({ a: half, b: half });
+      assert.equal(refused.code, 422);
+      assert.match(refused.body.message, /data: Too long: may not be more than 1048576 bytes/);
+      assert.equal((await make({ a: half })).code, 201);
+    }
+  });
+
   test('generateName makes names, and different ones', async () => {
     const make = () => api.call('POST', CONFIG_MAPS, { body: { metadata: { generateName: 'made-' } } });
     const names = (await Promise.all([make(), make(), make()])).map(({ body }) => body.metadata?.name ?? '');

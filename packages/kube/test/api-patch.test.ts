@@ -135,3 +135,43 @@ test('no patch reaches a prototype', () => {
     assert.equal(result.metadata.polluted, undefined);
   }
 });
+
+test('json: steps that are none, and copies of copies, are refused', () => {
+  const json = (patch: unknown, target: object = { data: { a: 'b' } }) => patched(target, patch, 'json');
+  for (const step of [
+    { op: 'frob', path: '/data' },
+    { op: 'add', path: 'data', value: 1 },
+    { op: 'copy', path: '/data/b' },
+    { op: 'add', path: '/__proto__/polluted', value: 1 },
+  ])
+    assert.throws(
+      () => json([step]),
+      (error) => isStatus(error, 'BadRequest'),
+      JSON.stringify(step),
+    );
+  const doubling = Array.from({ length: 40 }, (_, n) => ({ op: 'copy', from: '/data', path: `/data/n${n}` }));
+  assert.throws(
+    () => json(doubling),
+    (error) => isStatus(error, 'RequestEntityTooLarge'),
+  );
+  const many = Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/data/a', value: 'b' }));
+  assert.throws(
+    () => json(many),
+    (error) => isStatus(error, 'RequestEntityTooLarge'),
+  );
+});
+
+test('no patch reaches a prototype', () => {
+  const nasty = JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}');
+  const lists = JSON.parse('{"$deleteFromPrimitiveList/__proto__":["a"],"$setElementOrder/__proto__":["a"]}');
+  for (const [patch, type] of [
+    [nasty, 'merge'],
+    [nasty, 'strategic'],
+    [lists, 'strategic'],
+    [[{ op: 'add', path: '/constructor/prototype/polluted', value: 1 }], 'json'],
+  ] as const) {
+    const result = patched({ data: {} }, patch, type);
+    assert.equal(Object.getPrototypeOf(result), Object.prototype);
+    assert.equal(({} as Record<string, unknown>)['polluted'], undefined);
+  }
+});

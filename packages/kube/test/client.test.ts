@@ -269,6 +269,8 @@ describe('the HTTP client', () => {
             versions: [{ groupVersion: 'apps/v1beta1' }, { groupVersion: 'apps/v1' }],
             preferredVersion: { groupVersion: 'apps/v1' },
           },
+          // Listed, and gone when it is asked for.
+          { name: 'gone.io', versions: [{ groupVersion: 'gone.io/v1' }] },
         ],
       },
       '/api/v1': {

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { EndpointSlice, Pod, ReplicaSet, Service } from '../src/client/typed-objects.ts';
-import { selectorOf } from '../src/controllers/label-selector.ts';
-import { generateName } from '../src/controllers/names.ts';
 import { claim } from '../src/controllers/owners.ts';
 import { judge, OwnershipGraph } from '../src/controllers/ownership-graph.ts';
 import { byExpendability, planReplicas, podFor, replicaSetStatus } from '../src/controllers/replica-set-plan.ts';
 import type { EndpointGroup } from '../src/controllers/service-endpoints-plan.ts';
 import { endpointGroups, endpointsFor, planSlices } from '../src/controllers/service-endpoints-plan.ts';
+import { generatedName } from '../src/kinds/generated-name.ts';
+import { selectorOf } from '../src/kinds/label-selector.ts';
 import { Pod as PodKind, ReplicaSet as ReplicaSetKind } from '../src/kinds/refs.ts';
 import type { KubeObject } from '../src/object.ts';
 
@@ -116,7 +116,7 @@ describe('the ReplicaSet plan', () => {
     assert.deepEqual(made.metadata?.labels, { app: 'web' });
     assert.equal(made.metadata?.ownerReferences?.[0]?.uid, 'rs');
     assert.equal(made.metadata?.ownerReferences?.[0]?.controller, true);
-    assert.equal(generateName('x'.repeat(80), Math.random).length, 63);
+    assert.equal(generatedName('x'.repeat(80), Math.random).length, 63);
   });
 
   test('counts ready pods as available only after minReadySeconds, and says when that will be', () => {

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Deployment, ReplicaSet } from '../src/client/typed-objects.ts';
 import { deploymentStatus } from '../src/controllers/deployment-status.ts';
-import { safeHash } from '../src/controllers/names.ts';
+import { safeHash } from '../src/controllers/hash.ts';
 import {
   currentAnnotations,
   nextRevision,

@@ -509,6 +509,7 @@ describe('the controllers, on our own API server', () => {
     }
     await eventually(() => gone(kinds.Namespace, 'shop', undefined), 'the namespace gone');
     assert(performance.now() - begin < 1000, 'promptly after its last pod');
+    assert.deepEqual(log.at('warn'), []);
   });
 
   test('nothing is written once everything is as it should be', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -17,6 +17,7 @@ import {
   StoreUnavailableError,
 } from '../src/store/store-error.ts';
 import { silent } from './support/api-fixture.ts';
+import { MemoryLogger } from './support/logger.ts';
 
 const thing = (name: string, extra: object = {}): KubeObject => ({
   kind: 'Thing',
@@ -207,7 +208,8 @@ describe('the store', () => {
   });
 
   test('when there is no room, writes fail with a clear error, reads go on, and room heals it', async () => {
-    const store = open({ maxBytes: 256 * 1024 });
+    const log = new MemoryLogger();
+    const store = open({ maxBytes: 256 * 1024, log });
     const kept = await store.create('things', thing('kept'));
     let failure: unknown;
     let written = 0;
@@ -219,11 +221,14 @@ describe('the store', () => {
     }
     assert.ok(failure instanceof StoreFullError, String(failure));
     assert.match(failure.message, /Free some disk space/);
+    await assert.rejects(store.create('things', thing('more', { pad: 'x'.repeat(16_000) })), StoreFullError);
+    assert.equal(log.at('error').length, 1, 'told once');
     assert.deepEqual(store.get('things', 'ns', 'kept'), kept);
     assert.equal(store.get('things', 'ns', `t${written - 1}`), undefined);
     for (const object of store.list('things').items.filter((item) => item !== kept))
       await store.remove('things', object);
     await store.create('things', thing('after'));
+    assert.match(log.at('info').join(), /can write again/);
     store.close();
     const again = open();
     assert.deepEqual(
@@ -231,6 +236,26 @@ describe('the store', () => {
       ['after', 'kept'],
     );
     again.close();
+  });
+
+  test('large changes shorten the history, so that it cannot fill the memory', async () => {
+    const store = open();
+    const first = await store.create('things', thing('a'));
+    let last = first;
+    for (let n = 0; n < 66; n++)
+      last = await store.replace('things', thing('a', { n, pad: 'x'.repeat(2 ** 20) }), revisionOf(last));
+    assert.throws(() => store.watch('things', Number(revisionOf(first)), () => undefined), RevisionCompacted);
+    const seen: number[] = [];
+    store.watch('things', store.revision - 5, ({ revision }) => seen.push(revision))();
+    assert.equal(seen.length, 5);
+    store.close();
+  });
+
+  test('the files are their owner’s only', async () => {
+    const store = open();
+    await store.create('things', thing('secret'));
+    for (const file of [path, `${path}-wal`]) assert.equal((await stat(file)).mode & 0o777, 0o600, file);
+    store.close();
   });
 
   test('a closed store refuses writes', async () => {

@@ -1,4 +1,5 @@
 // What an API serves, from its discovery documents (/api, /apis, and one list of resources a group version).
+import { isStatus } from '../status-error.ts';
 import type { DiscoveredKind } from './client.ts';
 
 interface ResourceList {
@@ -29,7 +30,7 @@ export async function discoverKinds(get: (path: string) => Promise<unknown>): Pr
   const perGroup = await Promise.all(
     [...coreVersions, ...groupVersions].map(async (versions) => {
       const lists = await Promise.all(
-        versions.map(async (version) => ({ ...version, list: (await get(version.path)) as ResourceList })),
+        versions.map(async (version) => ({ ...version, list: await resourceList(get, version.path) })),
       );
       const kinds = new Map<string, DiscoveredKind>();
       for (const { group, version, list } of lists) {
@@ -49,4 +50,14 @@ export async function discoverKinds(get: (path: string) => Promise<unknown>): Pr
     }),
   );
   return perGroup.flat();
+}
+
+async function resourceList(get: (path: string) => Promise<unknown>, path: string): Promise<ResourceList> {
+  try {
+    return (await get(path)) as ResourceList;
+  } catch (error) {
+    // The last definition of the version has gone since the groups were listed.
+    if (isStatus(error, 'NotFound')) return {};
+    throw error;
+  }
 }

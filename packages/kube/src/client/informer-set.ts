@@ -34,6 +34,13 @@ export class InformerSet {
     return informer;
   }
 
+  /** Stops following a kind that is no longer served. Asked for again, it is followed anew. */
+  drop(kind: KindRef): void {
+    const key = keyOf(kind);
+    this.#informers.get(key)?.stop();
+    this.#informers.delete(key);
+  }
+
   /** Resolves when every informer asked for so far has its first list. */
   async synced(): Promise<void> {
     await Promise.all([...this.#informers.values()].map((informer) => informer.synced));

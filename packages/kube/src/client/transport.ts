@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
+import { createSecureContext } from 'node:tls';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
@@ -61,15 +62,19 @@ export class Transport {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#server = new URL(access.server);
-    const tls: https.AgentOptions = {
-      ...(access.ca === undefined ? {} : { ca: access.ca }),
-      ...(access.clientCertificate === undefined ? {} : { cert: access.clientCertificate }),
-      ...(access.clientKey === undefined ? {} : { key: access.clientKey }),
+    const tls = (): https.AgentOptions => ({
+      // Read once, not for every connection: a start-up opens a watch for each kind.
+      secureContext: createSecureContext({
+        ...(access.ca === undefined ? {} : { ca: access.ca }),
+        ...(access.clientCertificate === undefined ? {} : { cert: access.clientCertificate }),
+        ...(access.clientKey === undefined ? {} : { key: access.clientKey }),
+      }),
       ...(access.tlsServerName === undefined ? {} : { servername: access.tlsServerName }),
       ...(access.skipTlsVerify === true ? { rejectUnauthorized: false } : {}),
-    };
+    });
+    const shared = this.#server.protocol === 'https:' ? tls() : undefined;
     const agent = (own: http.AgentOptions) =>
-      this.#server.protocol === 'https:' ? new https.Agent({ ...own, ...tls }) : new http.Agent(own);
+      shared === undefined ? new http.Agent(own) : new https.Agent({ ...own, ...shared });
     this.#requests = agent({ keepAlive: true, keepAliveMsecs: TCP_KEEPALIVE_MS, maxSockets: MAX_CONNECTIONS });
     this.#streams = agent({ keepAlive: false });
   }

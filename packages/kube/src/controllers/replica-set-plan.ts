@@ -1,9 +1,9 @@
 // What a ReplicaSet asks for, decided from its pods: how many to make, which to delete, what its status is.
 import type { ReplicaSetCondition, ReplicaSetStatus } from 'kubernetes-types/apps/v1.d.ts';
 import type { Pod, ReplicaSet } from '../client/typed-objects.ts';
+import { generatedName } from '../kinds/generated-name.ts';
+import { matchesLabels } from '../kinds/label-selector.ts';
 import { ReplicaSet as ReplicaSetKind } from '../kinds/refs.ts';
-import { matchesLabels } from './label-selector.ts';
-import { generateName } from './names.ts';
 import { controllerRef } from './owners.ts';
 import { availableIn, isActive, isReady, readySince } from './pods.ts';
 
@@ -55,7 +55,7 @@ export function podFor(replicaSet: ReplicaSet, random: () => number): Pod {
       ...(template?.metadata?.annotations === undefined ? {} : { annotations: template.metadata.annotations }),
       ...(template?.metadata?.finalizers === undefined ? {} : { finalizers: template.metadata.finalizers }),
       namespace: replicaSet.metadata?.namespace ?? '',
-      name: generateName(base, random),
+      name: generatedName(`${base}-`, random),
       generateName: `${base}-`,
       ownerReferences: [controllerRef(ReplicaSetKind, replicaSet)],
     },

@@ -15,7 +15,7 @@ const SETTLE_MS = 20;
 export class ResourceMonitor {
   readonly #context: ControllerContext;
   readonly #handler: MonitorHandler;
-  readonly #followed = new Map<string, DiscoveredKind>();
+  readonly #followed = new Map<string, { readonly kind: DiscoveredKind; readonly off: () => void }>();
   readonly #off: (() => void)[] = [];
   readonly #stopping = new AbortController();
   readonly #backoff: Backoff;
@@ -31,21 +31,23 @@ export class ResourceMonitor {
   /** Resolves when every kind served now has been listed. */
   async start(): Promise<void> {
     await this.#follow();
+    await Promise.all([...this.#followed.values()].map(({ kind }) => this.#context.informers.informer(kind).synced));
+    // Only now: a definition that goes meanwhile would end what is waited for.
     const definitions = this.#context.informers.informer(CustomResourceDefinition);
     this.#off.push(definitions.onEvent(() => this.#rediscover()));
-    await Promise.all([...this.#followed.values()].map((kind) => this.#context.informers.informer(kind).synced));
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
     for (const off of this.#off.splice(0)) off();
     await this.#discovering;
+    for (const { off } of this.#followed.values()) off();
   }
 
   /** The kind an owner reference speaks of. A reference may name a version that is not the preferred one. */
   kindOf(apiVersion: string, kind: string): DiscoveredKind | undefined {
     const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
-    return this.#followed.get(`${group}/${kind}`);
+    return this.#followed.get(`${group}/${kind}`)?.kind;
   }
 
   #rediscover(): void {
@@ -74,14 +76,26 @@ export class ResourceMonitor {
   }
 
   async #follow(): Promise<void> {
-    for (const kind of await this.#context.client.discover()) {
-      const key = `${kind.group}/${kind.kind}`;
-      if (this.#followed.has(key) || !isCollectable(kind)) continue;
-      this.#followed.set(key, kind);
-      this.#off.push(this.#context.informers.informer(kind).onEvent((event) => this.#handler(kind, event)));
+    const { client, informers } = this.#context;
+    const served = new Map((await client.discover()).filter(isCollectable).map((kind) => [keyOf(kind), kind]));
+    for (const [key, { kind, off }] of this.#followed) {
+      if (served.get(key)?.version === kind.version) continue;
+      off();
+      this.#followed.delete(key);
+      // Its definition has gone, and with it what is left of its objects: nobody will tell of their end.
+      if (!served.has(key))
+        for (const object of informers.informer(kind).list()) this.#handler(kind, { type: 'deleted', object });
+      informers.drop(kind);
+    }
+    for (const [key, kind] of served) {
+      if (this.#followed.has(key)) continue;
+      const off = informers.informer(kind).onEvent((event) => this.#handler(kind, event));
+      this.#followed.set(key, { kind, off });
     }
   }
 }
+
+const keyOf = (kind: DiscoveredKind): string => `${kind.group}/${kind.kind}`;
 
 /** Events own nothing and are owned by nothing, and there are many. */
 function isCollectable(kind: DiscoveredKind): boolean {

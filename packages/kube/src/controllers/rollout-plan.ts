@@ -1,6 +1,6 @@
 // The next step of a Deployment's rollout, decided from its ReplicaSets alone (Kubernetes docs: "Deployments: Strategy").
 import type { Deployment, ReplicaSet } from '../client/typed-objects.ts';
-import { canonicalJson } from './names.ts';
+import { canonicalJson } from './hash.ts';
 import { wantedReplicas } from './replica-set-plan.ts';
 
 export const POD_TEMPLATE_HASH = 'pod-template-hash';

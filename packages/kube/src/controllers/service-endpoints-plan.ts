@@ -2,9 +2,10 @@
 import type { EndpointAddress, EndpointSubset } from 'kubernetes-types/core/v1.d.ts';
 import type { Endpoint, EndpointPort } from 'kubernetes-types/discovery/v1.d.ts';
 import type { EndpointSlice, Endpoints, Pod, Service } from '../client/typed-objects.ts';
+import { generatedName } from '../kinds/generated-name.ts';
+import { matchesLabels } from '../kinds/label-selector.ts';
 import { Service as ServiceKind } from '../kinds/refs.ts';
-import { matchesLabels } from './label-selector.ts';
-import { canonicalJson, generateName } from './names.ts';
+import { canonicalJson } from './hash.ts';
 import { controllerRef } from './owners.ts';
 import { isReady } from './pods.ts';
 
@@ -166,7 +167,7 @@ function named(slice: EndpointSlice, service: Service, random: () => number): En
   const base = service.metadata?.name ?? '';
   return {
     ...slice,
-    metadata: { ...slice.metadata, name: generateName(base, random), generateName: `${base}-` },
+    metadata: { ...slice.metadata, name: generatedName(`${base}-`, random), generateName: `${base}-` },
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Informer } from '../client/informer.ts';
 import type { EndpointSlice, Endpoints, Pod, Service } from '../client/typed-objects.ts';
 import type { KindRef } from '../kinds/kind.ts';
+import { matchesLabels } from '../kinds/label-selector.ts';
 import {
   EndpointSlice as EndpointSliceKind,
   Endpoints as EndpointsKind,
@@ -13,8 +14,7 @@ import { isStatus } from '../status-error.ts';
 import type { ControllerContext } from './context.ts';
 import { Controller, keyOf, splitKey } from './controller.ts';
 import { Expectations } from './expectations.ts';
-import { matchesLabels } from './label-selector.ts';
-import { canonicalJson } from './names.ts';
+import { canonicalJson } from './hash.ts';
 import {
   ENDPOINTS_MANAGED_BY,
   ENDPOINTS_MANAGER,

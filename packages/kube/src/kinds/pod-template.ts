@@ -1,6 +1,8 @@
 // Defaults and checks of a pod's spec that a schema cannot say (k8s.io/kubernetes pkg/apis/core/validation).
+import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
 import type { StatusCause } from '../object.ts';
 import { isRecord } from './conform.ts';
+import { selectorOf } from './label-selector.ts';
 import { duplicate, invalid, labelProblems, nameProblems, required, unsupported } from './names.ts';
 
 type Fields = Record<string, unknown>;
@@ -162,7 +164,7 @@ export function workloadProblems(spec: Fields): StatusCause[] {
   const causes = labelProblems(matchLabels, 'spec.selector.matchLabels');
   if (Object.keys(matchLabels).length === 0 && expressions.length === 0) {
     causes.push(invalid('spec.selector', selector, 'empty selector is invalid for deployment'));
-  } else if (!selects(matchLabels, expressions, labels)) {
+  } else if (!selectorOf(selector as LabelSelector)(labels)) {
     causes.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'));
   }
   causes.push(...labelProblems(labels, 'spec.template.labels'));
@@ -172,28 +174,4 @@ export function workloadProblems(spec: Fields): StatusCause[] {
     causes.push(unsupported('spec.template.spec.restartPolicy', templateSpec['restartPolicy'], ['Always']));
   }
   return causes;
-}
-
-function selects(
-  matchLabels: Record<string, string>,
-  expressions: readonly Fields[],
-  labels: Record<string, string>,
-): boolean {
-  return (
-    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
-    expressions.every((expression) => {
-      const actual = labels[String(expression['key'])];
-      const values = Array.isArray(expression['values']) ? expression['values'] : [];
-      switch (expression['operator']) {
-        case 'In':
-          return actual !== undefined && values.includes(actual);
-        case 'NotIn':
-          return actual === undefined || !values.includes(actual);
-        case 'Exists':
-          return actual !== undefined;
-        default:
-          return actual === undefined;
-      }
-    })
-  );
 }

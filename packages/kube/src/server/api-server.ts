@@ -39,9 +39,11 @@ const LIMITS: ServerOptions = {
   // A client that dawdles over its headers or its body is let go; answers, and so watches, may take their time.
   headersTimeout: 10_000,
   requestTimeout: 60_000,
+  connectionsCheckingInterval: 5_000,
   keepAliveTimeout: 90_000,
   maxHeaderSize: 64 * 1024,
   handshakeTimeout: 10_000,
+  minVersion: 'TLSv1.2',
 };
 
 export class ApiServer {
@@ -153,5 +155,7 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  // Not end(): that would wait for the other side to end too, which it need never do.
+  socket.destroySoon();
 }

@@ -1,6 +1,6 @@
 // Reads a request's body, within limits, and makes an object of it.
 import type { IncomingMessage } from 'node:http';
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { StatusError } from '../status-error.ts';
 import { jsonErrorOffset } from './json-place.ts';
 import { parseMediaType } from './media-type.ts';
@@ -66,20 +66,40 @@ function parseJson(bytes: Buffer): unknown {
 
 function parseYaml(bytes: Buffer): unknown {
   const lines = new LineCounter();
-  // Aliases may multiply a small text a thousandfold; the parser refuses beyond this.
-  const document = parseDocument(utf8(bytes), { lineCounter: lines, prettyErrors: false });
-  const [problem] = document.errors;
+  // The parser's own search for repeated keys compares each with each: minutes for a body within the limit.
+  const document = parseDocument(utf8(bytes), { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+  const problem = document.errors[0] ?? repeatedKey(document);
   if (problem !== undefined) {
     const { line, col } = lines.linePos(problem.pos[0]);
     throw StatusError.badRequest(`the request body is not valid YAML: ${problem.message}, line ${line} column ${col}`);
   }
   try {
+    // Aliases may multiply a small text a thousandfold; the parser refuses beyond this.
     return document.toJS({ maxAliasCount: 100 });
   } catch (error) {
     throw StatusError.badRequest(
       `the request body is not valid YAML: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
+}
+
+function repeatedKey(document: Document): { readonly message: string; readonly pos: readonly [number] } | undefined {
+  let found: { message: string; pos: [number] } | undefined;
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) {
+          found = { message: `the key ${JSON.stringify(key.value)} is there twice`, pos: [key.range?.[0] ?? 0] };
+          return visit.BREAK;
+        }
+        seen.add(key.value);
+      }
+      return undefined;
+    },
+  });
+  return found;
 }
 
 function utf8(bytes: Buffer): string {

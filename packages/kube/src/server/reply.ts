@@ -8,6 +8,8 @@ import type { Wanted } from './media-type.ts';
 
 /** Kubernetes' limit for all warnings of one answer. */
 const WARNINGS_LIMIT = 4096;
+/** Less than Node lets pile up on a connection before it stops reading from it (64 KiB). */
+const LAST_PIECE = 32 * 1024;
 
 export function sendObject(
   response: ServerResponse,
@@ -26,7 +28,7 @@ export function sendText(response: ServerResponse, code: number, text: string): 
 
 export function sendBytes(response: ServerResponse, body: Buffer, type: string): void {
   response.writeHead(200, { 'content-type': type, 'content-length': body.length });
-  response.end(body);
+  end(response, body);
 }
 
 /** JSON that is text already. */
@@ -44,7 +46,23 @@ function send(response: ServerResponse, code: number, text: string, type: string
     'content-length': body.length,
     'cache-control': 'no-cache, private',
   });
-  response.end(body);
+  end(response, body);
+}
+
+/**
+ * Nobody gets the end of a long answer before the rest of it is on its way. While an answer waits to be written Node
+ * pauses the parser of the connection; TLS still hands it the next request's body, which it takes for a parse error
+ * (HPE_PAUSED), and the connection breaks. A client sends its next request when it has the whole answer: by then
+ * nothing must be waiting.
+ */
+function end(response: ServerResponse, body: Buffer): void {
+  if (body.length <= LAST_PIECE) {
+    response.end(body);
+    return;
+  }
+  response.write(body.subarray(0, -LAST_PIECE), () => {
+    if (!response.destroyed) response.end(body.subarray(-LAST_PIECE));
+  });
 }
 
 function contentType(form: Wanted): string {
@@ -83,7 +101,8 @@ export function sendFailure(
   about: Record<string, unknown>,
 ): void {
   const failure = asStatusError(error);
-  if (failure.code >= 500)
+  // The other failures are the client's to know, the store tells of its own.
+  if (failure.reason === 'InternalError')
     log.error('a request to the API failed', { ...about, code: failure.code, error: String(error) });
   if (response.headersSent) {
     response.destroy();

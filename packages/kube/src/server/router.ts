@@ -41,12 +41,14 @@ export class Router {
     try {
       await this.#dispatch(request, response);
     } catch (error) {
-      sendFailure(response, error, this.#context.log, about);
+      if (response.destroyed) {
+        this.#context.log.debug('a client of the API went away before its answer', { ...about, error: String(error) });
+      } else sendFailure(response, error, this.#context.log, about);
     }
   }
 
   async #dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'https://api');
+    const url = urlOf(request.url ?? '/');
     const path = url.pathname;
     if (HEALTH.has(path)) return sendText(response, 200, 'ok');
     if (path === '/version') return sendObject(response, 200, VERSION, { encoding: 'json' });
@@ -101,6 +103,13 @@ export class Router {
     if (text === undefined) throw StatusError.of(404, 'NotFound', 'the server could not find the requested resource');
     sendJsonText(response, text);
   }
+}
+
+/** Without the slashes beyond the first: what follows two of them would be taken for a host. */
+function urlOf(target: string): URL {
+  const url = URL.parse(target.replace(/^\/+/, '/'), 'https://api');
+  if (url === null) throw StatusError.badRequest(`the request target ${JSON.stringify(target)} is not a path`);
+  return url;
 }
 
 function decoded(path: string) {

@@ -11,7 +11,8 @@ const PREFIX = '10.96.';
 /** 10.96.0.0 to 10.96.0.15 are for the cluster's own services, which ask for their address. */
 const FIRST_DYNAMIC = 16;
 const LAST = 256 * 256 - 2;
-const NODE_PORTS = { first: 30_000, last: 32_767 } as const;
+/** Those below `firstDynamic` are for services that ask for theirs (Kubernetes' static band). */
+const NODE_PORTS = { first: 30_000, firstDynamic: 30_086, last: 32_767 } as const;
 const SERVICE = { group: '', kind: 'Service' } as const;
 
 export class ServiceAddresses {
@@ -97,10 +98,10 @@ export class ServiceAddresses {
     for (const [index, port] of records(spec['ports']).entries()) {
       const given = Number(port['nodePort'] ?? 0);
       if (given === 0) {
-        const free = this.#free(NODE_PORTS.first, NODE_PORTS.last + 1, (number) => number, taken);
+        const free = this.#free(NODE_PORTS.firstDynamic, NODE_PORTS.last + 1, (number) => number, taken);
         if (free === undefined)
           throw StatusError.internal(
-            `failed to allocate a nodePort: range ${NODE_PORTS.first}-${NODE_PORTS.last} is full`,
+            `failed to allocate a nodePort: range ${NODE_PORTS.firstDynamic}-${NODE_PORTS.last} is full`,
           );
         reserve(free);
         port['nodePort'] = free;

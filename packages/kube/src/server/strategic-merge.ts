@@ -19,7 +19,7 @@ export function strategicMerge(target: Fields, patch: Fields, schema: Schema): F
   const result: Fields = { ...target };
   retainKeys(result, patch[RETAIN_KEYS]);
   for (const [key, value] of Object.entries(patch)) {
-    if (key === '__proto__' || key === DIRECTIVE || key === RETAIN_KEYS || key.startsWith(ORDER)) continue;
+    if (key.endsWith('__proto__') || key === DIRECTIVE || key === RETAIN_KEYS || key.startsWith(ORDER)) continue;
     if (key.startsWith(DELETE_VALUES)) {
       const name = key.slice(DELETE_VALUES.length);
       const gone = new Set(asList(value));

@@ -16,7 +16,7 @@ import { includeObject, partialMetadata, table } from './table.ts';
 /** Kubernetes ends watches after 30 to 60 minutes unless told, so that clients spread over servers. */
 const DEFAULT_SECONDS = { from: 1800, below: 3600 } as const;
 const BOOKMARK_MS = 60_000;
-/** A client this far behind is cut off; it lists again, which costs less than remembering for it. */
+/** A client that falls this far behind is cut off; it lists again, which costs less than remembering for it. */
 const BACKLOG_LIMIT = 16 * 1024 * 1024;
 
 type Change = 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -56,6 +56,8 @@ export function watch(
   return new Promise((resolve) => {
     let stop: (() => void) | undefined;
     let ended = false;
+    // What there is at the beginning is sent in one go, however much; only what comes after it can be too much.
+    let limit = Number.POSITIVE_INFINITY;
     const end = () => {
       if (ended) return;
       ended = true;
@@ -68,7 +70,7 @@ export function watch(
     const send = (type: Change | 'BOOKMARK' | 'ERROR', object: unknown) => {
       if (ended) return;
       response.write(`${JSON.stringify({ type, object })}\n`);
-      if (response.writableLength > BACKLOG_LIMIT) {
+      if (response.writableLength > limit) {
         context.log.warn('a watch was cut off because its client does not keep up', {
           resource,
           bytes: response.writableLength,
@@ -93,6 +95,7 @@ export function watch(
         for (const object of store.list(resource, namespace).items.filter(matches)) send('ADDED', shaped(object));
       if (start.endMark) send('BOOKMARK', bookmark({ 'k8s.io/initial-events-end': 'true' }));
       stop = store.watch(resource, start.initial ? store.revision : (start.revision ?? store.revision), onEvent);
+      limit = response.writableLength + BACKLOG_LIMIT;
     } catch (error) {
       if (!(error instanceof RevisionCompacted)) throw error;
       send('ERROR', StatusError.expired(`too old resource version: ${start.revision} (${error.oldest})`).status);

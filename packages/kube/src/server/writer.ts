@@ -1,6 +1,7 @@
 // Creating and changing objects: the steps every write goes through, in their order.
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { generatedName } from '../kinds/generated-name.ts';
 import { forbidden } from '../kinds/names.ts';
 import { record, strings } from '../kinds/pod-template.ts';
 import { type KindRow, refOf, resourceOf } from '../kinds/row.ts';
@@ -21,9 +22,6 @@ export interface WriteOptions {
 
 /** Rounds of read, change and write before a busy object is given up on. */
 const MAX_ATTEMPTS = 20;
-
-/** Kubernetes' letters for generated names: no vowels, so no words. */
-const SUFFIX_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
 
 export class Writer {
   readonly #context: ServerContext;
@@ -142,7 +140,7 @@ export class Writer {
       given.name !== undefined && given.name !== ''
         ? given.name
         : generateName !== undefined && generateName !== ''
-          ? generatedName(generateName)
+          ? generatedName(generateName, Math.random)
           : '';
     return {
       name,
@@ -210,13 +208,6 @@ export class Writer {
   #exists(row: KindRow, object: KubeObject): StatusError {
     return StatusError.alreadyExists(row, object.metadata?.name ?? '');
   }
-}
-
-function generatedName(prefix: string): string {
-  // Kubernetes cuts the prefix so that the name stays within 63 characters.
-  let name = prefix.slice(0, 58);
-  for (let count = 0; count < 5; count++) name += SUFFIX_LETTERS[randomInt(SUFFIX_LETTERS.length)];
-  return name;
 }
 
 /** Kinds that have a spec count its changes; Namespace and Service never did. */

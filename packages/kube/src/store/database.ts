@@ -1,4 +1,5 @@
 // The file under the store: objects as JSON rows in SQLite, written in whole batches.
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { openError, StoreCorruptError, StoreNewerError, writeError } from './store-error.ts';
 
@@ -36,6 +37,8 @@ export class Database {
   static open(path: string, maxBytes: number): Database {
     let sqlite: DatabaseSync | undefined;
     try {
+      // It will hold secrets, so it is its owner's only; SQLite gives its log the same mode.
+      closeSync(openSync(path, 'a', 0o600));
       sqlite = new DatabaseSync(path);
       // Exclusive: two servers on one file would each trust their own memory. The kernel drops the lock with the process.
       sqlite.exec('PRAGMA locking_mode = EXCLUSIVE');

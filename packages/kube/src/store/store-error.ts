@@ -59,13 +59,13 @@ export class StoreNewerError extends StoreError {
   }
 }
 
-/** The write was not done; what is stored is as before and can still be read. */
+/** What is stored is as before. */
 export class StoreFullError extends StoreError {
-  constructor(path: string, options?: ErrorOptions) {
+  constructor(path: string, consequence: string, options?: ErrorOptions) {
     super(
       'full',
       path,
-      `no room left for the store ${path}; the change was not stored. Free some disk space and try again.`,
+      `no room left for the store ${path}; ${consequence}. Free some disk space and try again.`,
       options,
     );
   }
@@ -126,7 +126,7 @@ export function openError(path: string, error: unknown): StoreError {
     case SQLITE_NOTADB:
       return new StoreCorruptError(path, detail, { cause: error });
     case SQLITE_FULL:
-      return new StoreFullError(path, { cause: error });
+      return new StoreFullError(path, 'it cannot be opened, but nothing in it is lost', { cause: error });
     default:
       return new StoreUnavailableError(path, detail, { cause: error });
   }
@@ -137,7 +137,7 @@ export function writeError(path: string, error: unknown): StoreError {
   const detail = error instanceof Error ? error.message : String(error);
   switch (sqliteCode(error)) {
     case SQLITE_FULL:
-      return new StoreFullError(path, { cause: error });
+      return new StoreFullError(path, 'the change was not stored', { cause: error });
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return new StoreCorruptError(path, detail, { cause: error });

@@ -14,10 +14,15 @@ export interface StoreEvent {
   readonly previous?: KubeObject;
 }
 
+/** A change as the history keeps it. */
+interface Kept extends StoreEvent {
+  readonly bytes: number;
+}
+
 export interface StoreOptions {
   readonly path: string;
   readonly log: Logger;
-  /** Changes kept for watches and consistent lists. */
+  /** Changes kept for watches and consistent lists; fewer when they are large. */
   readonly historySize?: number;
   /** The file's limit; writes beyond it fail as on a full disk. */
   readonly maxBytes?: number;
@@ -45,6 +50,8 @@ interface PendingWrite {
 }
 
 const DEFAULT_HISTORY = 10_000;
+/** What the kept changes may be together, as JSON: ten thousand changes of a large object would fill the memory. */
+const HISTORY_BYTES = 32 * 1024 * 1024;
 const DEFAULT_MAX_BYTES = 1024 ** 3;
 
 export class Store {
@@ -55,11 +62,14 @@ export class Store {
   /** resource → `namespace/name` → object. */
   readonly #objects = new Map<string, Map<string, KubeObject>>();
   readonly #listeners = new Map<string, Set<Listener>>();
-  #history: StoreEvent[] = [];
+  readonly #history: Kept[] = [];
+  #historyBytes = 0;
   /** Watches may start at this revision or later. */
   #oldest: number;
   #revision: number;
   #queue: PendingWrite[] = [];
+  /** What the last write failed with, when it did. */
+  #failure: string | undefined;
   #closed = false;
 
   private constructor(database: Database, options: StoreOptions) {
@@ -179,7 +189,7 @@ export class Store {
     this.#queue = [];
     if (batch.length === 0) return;
     const changes: RowChange[] = [];
-    const events: StoreEvent[] = [];
+    const events: Kept[] = [];
     const accepted: { write: PendingWrite; result: KubeObject }[] = [];
     const overlay = new Map<string, KubeObject | undefined>();
     let revision = this.#revision;
@@ -195,11 +205,8 @@ export class Store {
       const last = write.object ?? (current as KubeObject);
       const result = { ...last, metadata: { ...last.metadata, resourceVersion: String(revision) } };
       const row = { resource: write.resource, namespace: write.namespace, name: write.name, revision };
-      changes.push(
-        write.object === undefined
-          ? { kind: 'remove', row }
-          : { kind: 'put', row: { ...row, value: JSON.stringify(result) } },
-      );
+      const value = JSON.stringify(result);
+      changes.push(write.object === undefined ? { kind: 'remove', row } : { kind: 'put', row: { ...row, value } });
       overlay.set(key, write.object === undefined ? undefined : result);
       events.push({
         type: write.object === undefined ? 'DELETED' : current === undefined ? 'ADDED' : 'MODIFIED',
@@ -207,6 +214,7 @@ export class Store {
         revision,
         object: result,
         ...(current === undefined ? {} : { previous: current }),
+        bytes: value.length,
       });
       accepted.push({ write, result });
     }
@@ -215,26 +223,31 @@ export class Store {
       this.#database.apply(changes, revision);
     } catch (error) {
       const failure = error instanceof Error ? error : new Error(String(error));
-      this.#log.error('the store could not write', { path: this.path, writes: changes.length, error: failure.message });
+      // Everybody tries again while the disk is full: it is told once, and each writer gets the error.
+      const level = this.#failure === failure.message ? 'debug' : 'error';
+      this.#failure = failure.message;
+      this.#log[level]('the store could not write', {
+        path: this.path,
+        writes: changes.length,
+        error: failure.message,
+      });
       for (const { write } of accepted) write.reject(failure);
       return;
     }
+    if (this.#failure !== undefined) this.#log.info('the store can write again', { path: this.path });
+    this.#failure = undefined;
     this.#publish(events, revision);
     for (const { write, result } of accepted) write.resolve(result);
   }
 
-  #publish(events: readonly StoreEvent[], revision: number): void {
+  #publish(events: readonly Kept[], revision: number): void {
     for (const event of events) {
       const bucket = this.#bucket(event.resource);
       if (event.type === 'DELETED') bucket.delete(keyOf(event.object));
       else bucket.set(keyOf(event.object), event.object);
     }
     this.#revision = revision;
-    this.#history.push(...events);
-    if (this.#history.length > this.#historySize * 2) {
-      const dropped = this.#history.splice(0, this.#history.length - this.#historySize);
-      this.#oldest = dropped.at(-1)?.revision ?? this.#oldest;
-    }
+    this.#remember(events);
     for (const event of events) {
       for (const listener of this.#listeners.get(event.resource) ?? []) {
         try {
@@ -245,6 +258,23 @@ export class Store {
         }
       }
     }
+  }
+
+  #remember(events: readonly Kept[]): void {
+    for (const event of events) {
+      this.#history.push(event);
+      this.#historyBytes += event.bytes;
+    }
+    // Many at a time: all that stays is moved.
+    if (this.#history.length <= this.#historySize * 2 && this.#historyBytes <= HISTORY_BYTES * 2) return;
+    let count = 0;
+    for (const { bytes, revision } of this.#history) {
+      if (this.#history.length - count <= this.#historySize && this.#historyBytes <= HISTORY_BYTES) break;
+      count += 1;
+      this.#historyBytes -= bytes;
+      this.#oldest = revision;
+    }
+    this.#history.splice(0, count);
   }
 
   #bucket(resource: string): Map<string, KubeObject> {

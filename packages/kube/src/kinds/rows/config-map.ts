@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { KubeObject, StatusCause } from '../../object.ts';
 import { forbidden, invalid } from '../names.ts';
-import { record } from '../pod-template.ts';
+import { record, strings } from '../pod-template.ts';
 import { ageColumn, type KindRow, nameColumn } from '../row.ts';
 import { bool, map, obj, str } from '../schema.ts';
 
@@ -33,6 +33,7 @@ export const configMapRow: KindRow = {
   rules: {
     validate: (object, old) => [
       ...keyProblems(object, ['data', 'binaryData']),
+      ...sizeProblems(object, ['data', 'binaryData']),
       ...immutableProblems(object, old, ['data', 'binaryData']),
     ],
   },
@@ -51,6 +52,22 @@ export function keyProblems(object: KubeObject, fields: readonly string[]): Stat
         ),
       ),
   );
+}
+
+/** Kubernetes' limit for what one ConfigMap or Secret holds. */
+const SIZE_LIMIT = 1024 * 1024;
+
+export function sizeProblems(object: KubeObject, fields: readonly string[]): StatusCause[] {
+  const values = fields.flatMap((field) => Object.values(strings(object[field])));
+  const size = values.reduce((sum, value) => sum + Buffer.byteLength(value), 0);
+  if (size <= SIZE_LIMIT) return [];
+  return [
+    {
+      reason: 'FieldValueTooLong',
+      field: fields[0] ?? '',
+      message: `Too long: may not be more than ${SIZE_LIMIT} bytes`,
+    },
+  ];
 }
 
 export function immutableProblems(

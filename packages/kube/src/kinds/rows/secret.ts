@@ -4,7 +4,7 @@ import { invalid } from '../names.ts';
 import { record, strings } from '../pod-template.ts';
 import { ageColumn, type KindRow, nameColumn } from '../row.ts';
 import { bool, map, obj, str } from '../schema.ts';
-import { immutableProblems, keyProblems } from './config-map.ts';
+import { immutableProblems, keyProblems, sizeProblems } from './config-map.ts';
 
 export const secretRow: KindRow = {
   group: '',
@@ -36,7 +36,11 @@ export const secretRow: KindRow = {
     prepareCreate: foldText,
     prepareUpdate: foldText,
     validate(secret, old) {
-      const causes = [...keyProblems(secret, ['data']), ...immutableProblems(secret, old, ['data'])];
+      const causes = [
+        ...keyProblems(secret, ['data']),
+        ...sizeProblems(secret, ['data']),
+        ...immutableProblems(secret, old, ['data']),
+      ];
       for (const [key, value] of Object.entries(strings(secret['data']))) {
         // Never print the value: it is a secret even when it is wrong.
         if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(value) || value.replace(/\s/g, '').length % 4 !== 0) {

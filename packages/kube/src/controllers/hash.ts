@@ -1,22 +1,10 @@
-// Generated names and hashes, written in an alphabet without vowels or look-alikes so that they form no words.
-
-const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
-const SUFFIX_LENGTH = 5;
-/** RFC 1123 label: a pod's name is also its host name. */
-const MAX_NAME_LENGTH = 63;
-
-/** `base-` and five random characters (Kubernetes: SimpleNameGenerator). */
-export function generateName(base: string, random: () => number): string {
-  const prefix = `${base}-`.slice(0, MAX_NAME_LENGTH - SUFFIX_LENGTH);
-  return (
-    prefix + Array.from({ length: SUFFIX_LENGTH }, () => ALPHABET[Math.floor(random() * ALPHABET.length)]).join('')
-  );
-}
+// Hashes that may be part of a name.
+import { SAFE_LETTERS } from '../kinds/generated-name.ts';
 
 /** A short, name-safe hash of a value and, after a collision, how many there were. */
 export function safeHash(value: unknown, collisions: number | undefined): string {
   const digits = String(fnv1a(`${canonicalJson(value)}${collisions ?? ''}`));
-  return [...digits].map((digit) => ALPHABET[digit.charCodeAt(0) % ALPHABET.length]).join('');
+  return [...digits].map((digit) => SAFE_LETTERS[digit.charCodeAt(0) % SAFE_LETTERS.length]).join('');
 }
 
 /** JSON with sorted keys, in which absent, null and empty are the same: equal for what means the same. */
