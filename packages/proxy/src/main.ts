@@ -79,6 +79,8 @@ async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   const logger = new Logger(settings.level, (line) => process.stderr.write(line));
+  // Without a listener, a log that nobody reads any more (EPIPE) would end the traffic too.
+  process.stderr.on('error', goOnWithoutLog);
   process.on('uncaughtException', (error) => {
     logger.log('critical', 'main', `uncaught: ${error.stack ?? String(error)}`);
     process.exit(1);
@@ -97,6 +99,10 @@ async function run(args: readonly string[]): Promise<number> {
   proxy.stop();
   logger.log('info', 'main', 'exiting');
   return 0;
+}
+
+function goOnWithoutLog(): undefined {
+  return undefined;
 }
 
 /** Loaded behind the listeners: traffic does not wait for it. */

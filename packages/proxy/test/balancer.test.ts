@@ -1,7 +1,7 @@
 // What every balancer must do, asked of each; then what each does in its own way.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { makeBalancer, pickUntried } from '../src/upstream/balancers/balancer.ts';
+import { makeBalancer, pickUntried } from '../src/upstream/balancers/make-balancer.ts';
 import type { LoadBalancing } from '../src/upstream/cluster-spec.ts';
 import { Host } from '../src/upstream/host.ts';
 import { seededDraw } from './support/draw.ts';

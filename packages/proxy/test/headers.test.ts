@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { requestFacts } from '../src/downstream/request-headers.ts';
 import { RequestHead } from '../src/http/request-head.ts';
 import type { HttpConnectionManagerConfig } from '../src/runtime/tables.ts';
-import { clusterOf, OK, TestProxy, Upstream } from './http-harness.ts';
+import { clusterOf, forward, OK, TestProxy, Upstream } from './http-harness.ts';
 
 const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -147,4 +147,54 @@ test('an HTTP/1.0 client that asks to keep the connection keeps it', async (t) =
     client.write('GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n');
     assert.match((await client.message()).head, /\r\nconnection: keep-alive\r\n/);
   }
+});
+
+test('rules at the edge see who the client is, not who it says it is', async (t) => {
+  const upstream = await Upstream.answering(t, () => OK);
+  const seen: Record<string, string | undefined>[] = [];
+  const proxy = await TestProxy.listen(t, {
+    clusters: [clusterOf(upstream)],
+    config: { useRemoteAddress: true },
+    decide(request) {
+      const names = ['x-forwarded-proto', 'x-forwarded-for', 'x-envoy-internal', 'x-envoy-retry-on', 'x-other'];
+      seen.push({
+        ':scheme': request.scheme,
+        ...Object.fromEntries(names.map((name) => [name, request.header(name)])),
+      });
+      return forward({ path: request.path });
+    },
+  });
+  const client = await proxy.client(t);
+  client.write(
+    'GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For: 203.0.113.7\r\nX-Envoy-Internal: true\r\n' +
+      'X-Envoy-Retry-On: 5xx\r\nX-Other: kept\r\n\r\n',
+  );
+  await client.message();
+  assert.deepEqual(seen, [
+    {
+      ':scheme': 'http',
+      'x-forwarded-proto': 'http',
+      'x-forwarded-for': '203.0.113.7,127.0.0.1',
+      'x-envoy-internal': undefined,
+      'x-envoy-retry-on': undefined,
+      'x-other': 'kept',
+    },
+  ]);
+});
+
+test('an absolute target with https does not pass for TLS', async (t) => {
+  const upstream = await Upstream.answering(t, () => OK);
+  const seen: (string | undefined)[] = [];
+  const proxy = await TestProxy.listen(t, {
+    clusters: [clusterOf(upstream)],
+    config: { useRemoteAddress: true },
+    decide(request) {
+      seen.push(request.authority, request.header('x-forwarded-proto'));
+      return forward({ path: request.path });
+    },
+  });
+  const client = await proxy.client(t);
+  client.write('GET https://b.example/ HTTP/1.1\r\nHost: a\r\n\r\n');
+  await client.message();
+  assert.deepEqual(seen, ['b.example', 'http']);
 });

@@ -221,6 +221,8 @@ export interface ProxyOptions {
 /** A proxy on a port of its own. What it logs is kept. */
 export class TestProxy {
   readonly entries: AccessLogEntry[] = [];
+  /** Errors of the proxy's own code. */
+  readonly faults: unknown[] = [];
   readonly handles: HttpConnectionHandle[] = [];
   readonly drain = new DrainSignal();
   readonly stats = new HttpStats();
@@ -267,6 +269,7 @@ export class TestProxy {
         clusters: { get: (name) => clusters.get(name) },
         draw: options.draw ?? (() => 0),
         now: () => Date.now(),
+        onFault: (error) => this.faults.push(error),
         drain: this.drain,
       });
       this.handles.push(handle);

@@ -258,3 +258,32 @@ test('listener resources are checked', async (t) => {
   const two = [listener('a', [chain(tcpProxy('c'))]), listener('a', [chain(tcpProxy('d'))])];
   await assert.rejects(startProxy(t, { listeners: two }), /listener a: the name is there twice/);
 });
+
+test('a listener that goes takes along those who have said nothing yet', async (t) => {
+  const backend = await tcpBackend(t, (socket) => socket.pipe(socket));
+  const plane = await ControlPlane.start(t);
+  const proxy = await startProxy(
+    t,
+    { clusters: [staticCluster('c', [backend])] },
+    { managementPort: plane.port, drainTimeMs: 60_000 },
+  );
+  const more = {
+    address: address(await freePort()),
+    listener_filters: [HTTP_INSPECTOR],
+    listener_filters_timeout: '0s',
+  };
+  const state = (statPrefix: string) => ({
+    listeners: [listener('in', [chain(tcpProxy('c', { stat_prefix: statPrefix }))], more)],
+  });
+  await plane.apply(state('one'));
+  const silent = await open(t, proxy.port('in'));
+  const late = await open(t, proxy.port('in'));
+  await eventually(() => proxy.instance.stats.listener('in').downstreamCxActive === 2, 'both are in');
+  await plane.apply(state('two'));
+  late.write('raw');
+  assert.equal(String((await once(late, 'data'))[0]), 'raw');
+  assert.equal(proxy.instance.stats.tcpPrefix('two').downstreamCxTotal, 1, 'served by the chain that is there now');
+  const gone = once(silent, 'close');
+  await plane.apply({ listeners: [] });
+  await gone;
+});

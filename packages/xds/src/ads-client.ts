@@ -162,6 +162,8 @@ export class AdsClient {
       let answered = true;
       timers.push(
         setInterval(() => {
+          // Torn down, and its 'close' is on the way: a ping would throw.
+          if (session.destroyed) return;
           if (!answered) return end(`no answer to a keepalive ping within ${keepaliveMs} ms`);
           answered = false;
           session.ping((error) => {

@@ -125,7 +125,8 @@ class Responder {
 }
 
 function serveDatagram(udp: UdpSocket, message: Buffer, peer: RemoteInfo, responder: Responder): void {
-  if (message.length > MAX_QUERY) return;
+  // From port 0 comes what wants no answer (RFC 768), and none can be sent there.
+  if (message.length > MAX_QUERY || peer.port === 0) return;
   void responder.reply(message, true).then((reply) => {
     if (reply === undefined) return;
     try {
@@ -146,6 +147,17 @@ function serveStream(socket: Socket, responder: Responder): void {
   void answerStream(socket, responder);
 }
 
+/** There is room again, or there never will be. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done).off('close', done);
+      resolve();
+    };
+    socket.on('drain', done).on('close', done);
+  });
+}
+
 async function answerStream(socket: Socket, responder: Responder): Promise<void> {
   let buffered = Buffer.alloc(0);
   try {
@@ -159,7 +171,7 @@ async function answerStream(socket: Socket, responder: Responder): Promise<void>
         const length = Buffer.alloc(2);
         length.writeUInt16BE(reply.length);
         // Answers not taken hold up the reading of more questions.
-        if (!socket.write(Buffer.concat([length, reply]))) await once(socket, 'drain');
+        if (!socket.write(Buffer.concat([length, reply]))) await drained(socket);
       }
       if (buffered.length >= 2 && buffered.readUInt16BE(0) > MAX_QUERY) return;
     }

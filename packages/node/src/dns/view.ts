@@ -56,7 +56,7 @@ function readSlice({ endpoints, ports }: EndpointSlice, withUnready: boolean): D
   const shared = (ports ?? []).flatMap(({ name = '', protocol = 'TCP', port }) =>
     port === undefined ? [] : [{ name, protocol, port }],
   );
-  return endpoints
+  return (endpoints ?? [])
     .filter(({ conditions }) => withUnready || conditions?.ready !== false)
     .flatMap(({ addresses, hostname }) =>
       addresses.map((ip) => ({ ip, ports: shared, ...(hostname === undefined ? {} : { hostname }) })),

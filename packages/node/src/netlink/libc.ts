@@ -15,12 +15,10 @@ const raw = {
   fchdir: libc.func('int fchdir(int fd)'),
   socket: libc.func('int socket(int domain, int type, int protocol)'),
   bind: libc.func('int bind(int fd, const void *address, uint length)'),
-  listen: libc.func('int listen(int fd, int backlog)'),
   sendto: libc.func(
     'long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint addressLength)',
   ),
   recv: libc.func('long recv(int fd, void *data, size_t length, int flags)'),
-  setsockopt: libc.func('int setsockopt(int fd, int level, int name, const void *value, uint length)'),
   pipe2: libc.func('int pipe2(void *fds, int flags)'),
   fcntl: libc.func('int fcntl(int fd, int command, long argument)'),
   waitpid: libc.func('int waitpid(int pid, void *status, int options)'),
@@ -92,10 +90,6 @@ export function bind(fd: number, address: Buffer, doing: string): void {
   check(raw.bind(fd, address, address.length), doing);
 }
 
-export function listen(fd: number, backlog: number, doing: string): void {
-  check(raw.listen(fd, backlog), doing);
-}
-
 export function send(fd: number, data: Buffer, doing: string): void {
   check(Number(raw.sendto(fd, data, data.length, 0, null, 0)), doing);
 }
@@ -103,12 +97,6 @@ export function send(fd: number, data: Buffer, doing: string): void {
 /** What has already arrived; nothing is waited for. */
 export function receive(fd: number, into: Buffer, doing: string): number {
   return check(Number(raw.recv(fd, into, into.length, MSG_DONTWAIT)), doing);
-}
-
-export function setSocketOption(fd: number, level: number, name: number, value: number, doing: string): void {
-  const buffer = Buffer.alloc(4);
-  buffer.writeInt32LE(value);
-  check(raw.setsockopt(fd, level, name, buffer, buffer.length), doing);
 }
 
 /** A FIFO, as a container's output is: unlike Node's socket pairs it can be opened again as /dev/stdout. */
@@ -125,15 +113,6 @@ export function setCloseOnExec(fd: number): void {
 /** Takes a dead child off the kernel's list; false when it is not (or no longer) a dead child of ours. */
 export function reap(pid: number): boolean {
   return raw.waitpid(pid, null, WNOHANG) === pid;
-}
-
-/** struct sockaddr_in. */
-export function socketAddress(address: string, port: number): Buffer {
-  const buffer = Buffer.alloc(16);
-  buffer.writeUInt16LE(AF_INET, 0);
-  buffer.writeUInt16BE(port, 2);
-  ipv4Bytes(address).copy(buffer, 4);
-  return buffer;
 }
 
 export function ipv4Bytes(address: string): Buffer {

@@ -8,7 +8,9 @@ export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;
+export const NLM_F_DUMP = 0x300;
 const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
 const NLA_F_NESTED = 0x8000;
 const HEADER_LENGTH = 16;
 /** Larger than any answer to what we ask; the kernel truncates rather than overruns. */
@@ -53,6 +55,18 @@ export function be32(type: number, value: number): Buffer {
   return attribute(type, buffer);
 }
 
+/** A message's attributes by type; of several of one type, the last. What is cut short is left out. */
+export function readAttributes(body: Buffer): Map<number, Buffer> {
+  const found = new Map<number, Buffer>();
+  for (let at = 0; at + 4 <= body.length; ) {
+    const length = body.readUInt16LE(at);
+    if (length < 4 || at + length > body.length) break;
+    found.set(body.readUInt16LE(at + 2) & ~NLA_F_NESTED, body.subarray(at + 4, at + length));
+    at += (length + 3) & ~3;
+  }
+  return found;
+}
+
 function encode(request: NetlinkRequest, sequence: number): Buffer {
   const buffer = Buffer.alloc((HEADER_LENGTH + request.body.length + 3) & ~3);
   buffer.writeUInt32LE(HEADER_LENGTH + request.body.length, 0);
@@ -61,6 +75,25 @@ function encode(request: NetlinkRequest, sequence: number): Buffer {
   buffer.writeUInt32LE(sequence, 8);
   request.body.copy(buffer, HEADER_LENGTH);
   return buffer;
+}
+
+interface Message {
+  readonly type: number;
+  readonly sequence: number;
+  readonly payload: Buffer;
+}
+
+function* messages(buffer: Buffer, length: number): Generator<Message> {
+  for (let at = 0; at + HEADER_LENGTH <= length; ) {
+    const size = buffer.readUInt32LE(at);
+    if (size < HEADER_LENGTH || at + size > length) return;
+    yield {
+      type: buffer.readUInt16LE(at + 4),
+      sequence: buffer.readUInt32LE(at + 8),
+      payload: buffer.subarray(at + HEADER_LENGTH, at + size),
+    };
+    at += (size + 3) & ~3;
+  }
 }
 
 /**
@@ -98,27 +131,38 @@ export class NetlinkSocket {
     const buffer = Buffer.alloc(RECEIVE_BUFFER);
     let refusal: KernelError | undefined;
     while (awaited.size > 0 && refusal === undefined) {
-      const length = receive(this.#fd, buffer, doing);
-      for (let at = 0; at + HEADER_LENGTH <= length; ) {
-        const size = buffer.readUInt32LE(at);
-        if (size < HEADER_LENGTH || at + size > length) break;
-        const sequence = buffer.readUInt32LE(at + 8);
-        if (sequence < first) {
-          // Left over from an earlier send that was refused half-way.
-        } else if (buffer.readUInt16LE(at + 4) === NLMSG_ERROR) {
-          const errno = -buffer.readInt32LE(at + HEADER_LENGTH);
+      for (const { type, sequence, payload } of messages(buffer, receive(this.#fd, buffer, doing))) {
+        // Left over from an earlier send that was refused half-way.
+        if (sequence < first) continue;
+        if (type === NLMSG_ERROR) {
+          const errno = -payload.readInt32LE(0);
           if (errno !== 0) {
             refusal ??= new KernelError(requests[sequence - first]?.doing ?? doing, errno);
           }
           awaited.delete(sequence);
         } else {
-          replies.push(Buffer.from(buffer.subarray(at + HEADER_LENGTH, at + size)));
+          replies.push(Buffer.from(payload));
         }
-        at += (size + 3) & ~3;
       }
     }
     if (refusal !== undefined) throw refusal;
     return replies;
+  }
+
+  /** All that the kernel lists in answer to a request with NLM_F_DUMP. */
+  dump(request: NetlinkRequest): Buffer[] {
+    this.#sequence += 1;
+    send(this.#fd, encode(request, this.#sequence), request.doing);
+    const replies: Buffer[] = [];
+    const buffer = Buffer.alloc(RECEIVE_BUFFER);
+    for (;;) {
+      for (const { type, sequence, payload } of messages(buffer, receive(this.#fd, buffer, request.doing))) {
+        if (sequence !== this.#sequence) continue;
+        if (type === NLMSG_DONE) return replies;
+        if (type === NLMSG_ERROR) throw new KernelError(request.doing, -payload.readInt32LE(0));
+        replies.push(Buffer.from(payload));
+      }
+    }
   }
 
   close(): void {

@@ -34,6 +34,8 @@ const REJECT_TCP_RESET = 1;
 const ICMP_PORT_UNREACHABLE = 3;
 const CT_STATE = 0;
 const CT_STATE_INVALID = 1;
+const CT_STATUS = 2;
+const CT_STATUS_DNAT = 0x20;
 const ADDRESS_BYTES = 4;
 
 export const IPPROTO_TCP = 6;
@@ -119,12 +121,15 @@ export const destinationIn = (network: string, prefixLength: number): Expression
   compare(CMP_EQ, ipv4Bytes(network)),
 ];
 
-/** `ct state invalid`. */
-export const isInvalid = (): Expression[] => [
-  expression('ct', [be32(1, REG32_00), be32(2, CT_STATE)]),
-  and(hostOrder(CT_STATE_INVALID)),
+const conntrackHas = (key: number, bit: number): Expression[] => [
+  expression('ct', [be32(1, REG32_00), be32(2, key)]),
+  and(hostOrder(bit)),
   compare(CMP_NEQ, hostOrder(0)),
 ];
+/** `ct state invalid`. */
+export const isInvalid = (): Expression[] => conntrackHas(CT_STATE, CT_STATE_INVALID);
+/** `ct status dnat`. */
+export const isTranslated = (): Expression[] => conntrackHas(CT_STATUS, CT_STATUS_DNAT);
 
 function loadKey(fields: readonly Field[]): Expression[] {
   return fields.map((field, index) => load(field, REG32_00 + index));

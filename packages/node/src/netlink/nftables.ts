@@ -1,7 +1,17 @@
 // nf_tables as the kernel hears it: transactions on an IPv4 table's chains, rules, sets and maps, all or nothing each,
 // in the network namespace the process is in.
-import { attribute, be32, type NetlinkRequest, NetlinkSocket, nested, text } from './netlink.ts';
-import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST } from './netlink.ts';
+import {
+  attribute,
+  be32,
+  type NetlinkRequest,
+  NetlinkSocket,
+  NLM_F_ACK,
+  NLM_F_APPEND,
+  NLM_F_CREATE,
+  NLM_F_REQUEST,
+  nested,
+  text,
+} from './netlink.ts';
 import { type Expression, type Verdict, verdictData } from './nft-expressions.ts';
 
 const NETLINK_NETFILTER = 12;
@@ -48,7 +58,7 @@ export interface Rule {
 }
 
 /** nft's numbers for what a field is; only `nft list` looks at them, which shows the parts of a key by them. */
-const DATA_TYPES = { integer: 4, ipv4_addr: 7, inet_proto: 12, inet_service: 13 } as const;
+const DATA_TYPES = { ipv4_addr: 7, inet_proto: 12, inet_service: 13, mark: 19 } as const;
 export type DataType = keyof typeof DATA_TYPES;
 
 /** A set, or with `values` a map. Every part of a key or value fills four bytes. */
@@ -63,6 +73,14 @@ export interface SetElement {
   readonly value?: Buffer | Verdict;
 }
 
+/**
+ * Takes nf_tables' and ctnetlink's requests for the network namespace the process is in. Who takes elements away keeps
+ * it open: closing it waits until the kernel has freed them, which is 5 to 15 ms.
+ */
+export function openNetfilter(): NetlinkSocket {
+  return new NetlinkSocket(NETLINK_NETFILTER, 'open a netfilter socket');
+}
+
 export class NftTransaction {
   readonly #table: string;
   readonly #messages: NetlinkRequest[] = [];
@@ -70,11 +88,6 @@ export class NftTransaction {
 
   constructor(table: string) {
     this.#table = table;
-  }
-
-  /** What the kernel will be sent, in bytes; one transaction must fit a socket's send buffer. */
-  get size(): number {
-    return this.#messages.reduce((sum, { body }) => sum + body.length, 0);
   }
 
   createTable(): void {
@@ -125,15 +138,10 @@ export class NftTransaction {
     this.#elements(NFT_MSG_DELSETELEM, 0, set, elements, `take from the set ${set}`);
   }
 
-  commit(): void {
+  /** All or nothing. */
+  commit(socket: NetlinkSocket): void {
     if (this.#messages.length === 0) return;
-    const batch = [batchEdge(NFNL_MSG_BATCH_BEGIN), ...this.#messages, batchEdge(NFNL_MSG_BATCH_END)];
-    const socket = new NetlinkSocket(NETLINK_NETFILTER, 'open an nf_tables socket');
-    try {
-      socket.send(batch);
-    } finally {
-      socket.close();
-    }
+    socket.send([batchEdge(NFNL_MSG_BATCH_BEGIN), ...this.#messages, batchEdge(NFNL_MSG_BATCH_END)]);
   }
 
   #elements(message: number, flags: number, set: string, elements: readonly SetElement[], doing: string): void {
@@ -169,7 +177,12 @@ export function createTable(table: string, chains: readonly BaseChain[]): void {
   const transaction = new NftTransaction(table);
   transaction.createTable();
   for (const chain of chains) transaction.addChain(chain);
-  transaction.commit();
+  const socket = openNetfilter();
+  try {
+    transaction.commit(socket);
+  } finally {
+    socket.close();
+  }
 }
 
 function encodeElement({ key, value }: SetElement): Buffer {

@@ -84,7 +84,7 @@ interface VethEnd {
   readonly hardwareAddress: Buffer;
 }
 
-/** A veth pair: one end here and up, its peer in the namespace of `peerNetnsFd` and down (the kernel wants it so). */
+/** A veth pair: one end here, its peer in the namespace of `peerNetnsFd`; both are down. */
 export function createVethPair(here: VethEnd, there: VethEnd, peerNetnsFd: number): NetlinkRequest {
   const ends = (end: VethEnd): Buffer[] => [text(IFLA_IFNAME, end.name), attribute(IFLA_ADDRESS, end.hardwareAddress)];
   const peer = Buffer.concat([linkHeader(), ...ends(there), u32(IFLA_NET_NS_FD, peerNetnsFd)]);
@@ -95,7 +95,7 @@ export function createVethPair(here: VethEnd, there: VethEnd, peerNetnsFd: numbe
   return {
     type: RTM_NEWLINK,
     flags: CREATE,
-    body: Buffer.concat([linkHeader(0, true), ...ends(here), info]),
+    body: Buffer.concat([linkHeader(), ...ends(here), info]),
     doing: `create the veth pair ${here.name}/${there.name}`,
   };
 }

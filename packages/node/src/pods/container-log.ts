@@ -63,7 +63,9 @@ export class ContainerLog {
       }
     }
     this.#partial[stream] = Buffer.from(data.subarray(at));
-    if (pieces.length > 0) this.#append(Buffer.concat(pieces.map((piece) => Buffer.from(piece))));
+    if (pieces.length > 0) {
+      this.#append(Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece))));
+    }
   }
 
   /** Called after every write, and at the end. */

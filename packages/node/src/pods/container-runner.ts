@@ -7,14 +7,14 @@ import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import type { Logger } from '@varka/kube/log.ts';
 import type { Container } from 'kubernetes-types/core/v1.d.ts';
 import type { PodSandbox } from '../sandbox/pod-sandbox.ts';
+import { type AttendanceListener, attend } from './container-attendance.ts';
 import { ContainerLog, rotatedPath } from './container-log.ts';
 import { type ContainerPlan, ImageError } from './container-plan.ts';
 import { ContainerProcess, type ExitStatus, StartError } from './container-process.ts';
 import { ContainerConfigError } from './environment.ts';
 import { runCommand, runHook } from './hooks.ts';
 import type { ContainerReport, ContainerState, Terminated } from './pod-status.ts';
-import type { ProbeKind } from './probe-state.ts';
-import { type ProbeListener, type ProbeTarget, runProbe } from './prober.ts';
+import type { ProbeTarget } from './prober.ts';
 import {
   afterExit,
   BACKOFF_INITIAL_MS,
@@ -278,7 +278,7 @@ export class ContainerRunner {
       this.#event('Normal', 'Started', `Started container ${name}`);
       this.#state = { kind: 'running', startedAt, containerId };
       if (this.#stopping.signal.aborted) process.kill();
-      this.#beside(this.#attend(plan, attempt.signal));
+      this.#attend(plan, attempt.signal);
       this.#host.changed();
       const status = await process.exited;
       return terminated(status, status.exitCode === 0 ? 'Completed' : 'Error');
@@ -296,61 +296,36 @@ export class ContainerRunner {
     }
   }
 
-  /** What happens beside a running process: the postStart hook, then the probes. */
-  async #attend(plan: ContainerPlan, signal: AbortSignal): Promise<void> {
-    const target: ProbeTarget = {
-      podIp: this.#host.sandbox().ip,
+  #attend(plan: ContainerPlan, signal: AbortSignal): void {
+    const listener: AttendanceListener = {
+      warn: (reason, message) => this.#event('Warning', reason, message),
+      onLaunched: () => this.#launched.resolve(),
+      onStarted: () => this.#setStarted(),
+      onReady: (ready) => {
+        this.#ready = ready;
+        this.#host.changed();
+      },
+      onFailed: (why, graceSeconds) => this.#beside(this.#restart(why, graceSeconds)),
+    };
+    this.#beside(attend(this.spec, this.#target(plan), listener, this.#host.clock, signal));
+  }
+
+  /** How its hooks and probes reach it. */
+  #target(plan: ContainerPlan): ProbeTarget {
+    const sandbox = this.#host.sandbox();
+    return {
+      podIp: sandbox.ip,
       sourceAddress: this.#host.probeSource,
       container: this.spec,
-      exec: (command, timeoutMs, within) => runCommand(this.#host.sandbox(), plan, command, timeoutMs, within),
+      exec: (command, timeoutMs, signal) => runCommand(sandbox, plan, command, timeoutMs, signal),
     };
-    const hook = this.spec.lifecycle?.postStart;
-    if (hook !== undefined) {
-      const result = await runHook(hook, target, this.#host.clock, signal);
-      if (!result.ok && !signal.aborted) {
-        this.#event('Warning', 'FailedPostStartHook', `PostStartHook failed: ${result.message}`);
-        this.#beside(this.#restart(`Container ${this.spec.name} failed its postStart hook`));
-      }
-    }
-    this.#launched.resolve();
-    if (signal.aborted) return;
-    const { startupProbe, readinessProbe, livenessProbe } = this.spec;
-    const listener: ProbeListener = {
-      onFailure: (kind, message) => {
-        this.#event('Warning', 'Unhealthy', `${kind[0]?.toUpperCase()}${kind.slice(1)} probe failed: ${message}`);
-      },
-      onVerdict: (kind, ok) => {
-        if (!signal.aborted) this.#onVerdict(kind, ok);
-      },
-    };
-    const { clock } = this.#host;
-    if (startupProbe !== undefined) await runProbe('startup', startupProbe, target, listener, clock, signal);
-    else this.#setStarted();
-    if (!this.#started || signal.aborted) return;
-    if (readinessProbe !== undefined) {
-      this.#beside(runProbe('readiness', readinessProbe, target, listener, clock, signal));
-    }
-    if (livenessProbe !== undefined) this.#beside(runProbe('liveness', livenessProbe, target, listener, clock, signal));
   }
 
   /** Work that nothing waits for; a mistake in it must be seen and must not end the supervisor. */
   #beside(work: Promise<void>): void {
     work.catch((error: unknown) => {
-      this.#host.log.error('probing a container failed', { container: this.spec.name, error: String(error) });
+      this.#host.log.error('attending to a container failed', { container: this.spec.name, error: String(error) });
     });
-  }
-
-  #onVerdict(kind: ProbeKind, ok: boolean): void {
-    if (kind === 'readiness') {
-      this.#ready = ok;
-      this.#host.changed();
-    } else if (kind === 'startup' && ok) {
-      this.#setStarted();
-    } else if (!ok) {
-      const probe = kind === 'startup' ? this.spec.startupProbe : this.spec.livenessProbe;
-      const why = `Container ${this.spec.name} failed ${kind} probe, will be restarted`;
-      this.#beside(this.#restart(why, probe?.terminationGracePeriodSeconds));
-    }
   }
 
   #setStarted(): void {
@@ -402,23 +377,12 @@ export class ContainerRunner {
 
   async #preStop(hook: NonNullable<Container['lifecycle']>['preStop'] & object, graceMs: number, gone: AbortSignal) {
     const { clock } = this.#host;
-    const sandbox = this.#host.sandbox();
     const over = new AbortController();
     const timer = clock.after(graceMs, () => over.abort());
     try {
       const plan = await this.#host.plan(this.spec);
       const signal = AbortSignal.any([gone, over.signal]);
-      return await runHook(
-        hook,
-        {
-          podIp: sandbox.ip,
-          sourceAddress: this.#host.probeSource,
-          container: this.spec,
-          exec: (command, timeoutMs, within) => runCommand(sandbox, plan, command, timeoutMs, within),
-        },
-        clock,
-        signal,
-      );
+      return await runHook(hook, this.#target(plan), clock, signal);
     } catch (error) {
       return { ok: false, message: (error as Error).message } as const;
     } finally {

@@ -8,15 +8,13 @@ import { httpGet, type ProbeResult, type ProbeTarget } from './prober.ts';
 
 /** The kubelet keeps no more of a probe's output than this. */
 const MAX_OUTPUT = 10 * 1024;
-/** setTimeout's largest delay. */
-const FOR_EVER_MS = 2 ** 31 - 1;
 
 /** Runs a command with the container's environment; what it has started is over when this resolves. */
 export async function runCommand(
   sandbox: PodSandbox,
   plan: ContainerPlan,
   command: readonly string[],
-  timeoutMs: number,
+  timeoutMs: number | undefined,
   signal: AbortSignal,
 ): Promise<ProbeResult> {
   let output = '';
@@ -28,15 +26,17 @@ export async function runCommand(
   } catch (error) {
     return { ok: false, message: (error as Error).message };
   }
-  const over = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const over = timeoutMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   const kill = (): void => process.kill();
   if (over.aborted) kill();
   over.addEventListener('abort', kill);
   const { exitCode } = await process.exited;
   over.removeEventListener('abort', kill);
   if (exitCode === 0) return { ok: true };
-  if (over.aborted)
-    return { ok: false, message: `command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1000}s` };
+  if (over.aborted) {
+    const when = timeoutMs === undefined ? 'was not finished in time' : `timed out after ${timeoutMs / 1000}s`;
+    return { ok: false, message: `command timed out: "${command.join(' ')}" ${when}` };
+  }
   return { ok: false, message: output.trim() === '' ? `command exited with code ${exitCode}` : output.trim() };
 }
 
@@ -46,7 +46,7 @@ export async function runHook(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<ProbeResult> {
-  if (hook.exec !== undefined) return target.exec(hook.exec.command ?? [], FOR_EVER_MS, signal);
+  if (hook.exec !== undefined) return target.exec(hook.exec.command ?? [], undefined, signal);
   if (hook.httpGet !== undefined) return httpGet(hook.httpGet, target, signal);
   const pause = (hook as LifecycleHandler & { sleep?: { seconds?: number } }).sleep;
   if (pause !== undefined) {

@@ -161,7 +161,7 @@ export class PodWorker {
     if (this.#ending.signal.aborted) return;
     // All done by themselves (a job): sidecars are ended, and the pod gives up its place.
     await this.#stopSidecars(this.#graceMs());
-    await this.#sandbox?.destroy();
+    await this.#takeDownSandbox();
     this.#changed();
   }
 
@@ -215,7 +215,7 @@ export class PodWorker {
     await Promise.all(started.map((runner) => runner.stop(graceMs)));
     await this.#stopSidecars(Math.max(0, deadline - clock.now()));
     await this.#finished;
-    await this.#sandbox?.destroy();
+    await this.#takeDownSandbox();
     if (removeObject) {
       this.#changed();
       await this.#status.flush();
@@ -223,6 +223,15 @@ export class PodWorker {
     }
     // When only the supervisor ends, the next one still has these logs to show as those of the run before.
     if (removeObject || this.#gone) rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** What it leaves behind does not keep the pod from being over. */
+  async #takeDownSandbox(): Promise<void> {
+    try {
+      await this.#sandbox?.destroy();
+    } catch (error) {
+      this.#context.log.warn('a pod left something behind', { pod: this.#name, error: (error as Error).message });
+    }
   }
 
   /** Kubernetes: sidecars end after the containers, in reverse order. */

@@ -18,7 +18,8 @@ export interface ProbeTarget {
   /** Probes leave from here: a pod's capture lets this address through to the application. */
   readonly sourceAddress: string;
   readonly container: Container;
-  exec(command: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<ProbeResult>;
+  /** Without a timeout of its own, for as long as the signal lets it. */
+  exec(command: readonly string[], timeoutMs: number | undefined, signal: AbortSignal): Promise<ProbeResult>;
 }
 
 export async function probeOnce(

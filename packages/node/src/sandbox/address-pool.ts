@@ -6,7 +6,7 @@ export class AddressPool {
   readonly #taken = new Set<number>();
   #next: number;
 
-  /** `cidr` as 10.244.0.0/16; the first `reserved` host addresses are kept back (the bridge is the first). */
+  /** `cidr` as 10.244.0.0/16; the first `reserved` host addresses are kept back (the node is the first). */
   constructor(cidr: string, reserved = 1) {
     const { address, prefixLength } = parseCidr(cidr);
     this.#base = toNumber(address);
@@ -33,7 +33,12 @@ export class AddressPool {
   }
 }
 
-export function parseCidr(cidr: string): { address: string; prefixLength: number } {
+export interface Cidr {
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+export function parseCidr(cidr: string): Cidr {
   const [address = '', length = ''] = cidr.split('/');
   const prefixLength = Number(length);
   const whole = /^\d+$/.test(length) && prefixLength >= 8 && prefixLength <= 29;
@@ -41,6 +46,11 @@ export function parseCidr(cidr: string): { address: string; prefixLength: number
     throw new TypeError(`not a network of pod addresses: ${cidr} (wanted as 10.244.0.0/16, a prefix of 8 to 29 bits)`);
   }
   return { address, prefixLength };
+}
+
+export function contains({ address, prefixLength }: Cidr, candidate: string): boolean {
+  const size = 2 ** (32 - prefixLength);
+  return Math.floor(toNumber(candidate) / size) === Math.floor(toNumber(address) / size);
 }
 
 function toNumber(address: string): number {
@@ -55,7 +65,7 @@ function toAddress(number: number): string {
   return [24, 16, 8, 0].map((shift) => (number / 2 ** shift) & 255).join('.');
 }
 
-/** The first host address of a network: the bridge, every pod's gateway. */
+/** The first host address of a network: the node, every pod's gateway. */
 export function firstHost(cidr: string): string {
   return toAddress(toNumber(parseCidr(cidr).address) + 1);
 }

@@ -1,5 +1,5 @@
 // The rules that lead a pod's TCP traffic through its sidecar, as istio-init's iptables rules do.
-import { type BaseChain, createTable, type Rule } from '../netlink/nftables.ts';
+
 import {
   accept,
   destinationIn,
@@ -12,7 +12,9 @@ import {
   sourceIs,
   sourceIsNot,
 } from '../netlink/nft-expressions.ts';
+import { type BaseChain, createTable, type Rule } from '../netlink/nftables.ts';
 import { LOOPBACK_INDEX } from '../netlink/route.ts';
+import type { Cidr } from './address-pool.ts';
 
 export const TABLE = 'varka';
 export const OUTBOUND_PORT = 15001;
@@ -31,7 +33,7 @@ export interface CaptureOptions {
   /** Where the kubelet's probes come from; they go straight to the application, as in Istio's ambient mode. */
   readonly probeSource: string;
   /** Addresses that are never captured: API server, DNS, control plane. */
-  readonly nodeLocal: { readonly network: string; readonly prefixLength: number };
+  readonly nodeLocal: Cidr;
 }
 
 export function captureChains({ probeSource, nodeLocal }: CaptureOptions): BaseChain[] {
@@ -62,8 +64,8 @@ export function captureChains({ probeSource, nodeLocal }: CaptureOptions): BaseC
     { text: 'loopback: accept', expressions: [...outputInterfaceIs(LOOPBACK_INDEX), ...accept()] },
     { text: 'to 127.0.0.0/8: accept', expressions: [...destinationIn('127.0.0.0', 8), ...accept()] },
     {
-      text: `to ${nodeLocal.network}/${nodeLocal.prefixLength}: accept`,
-      expressions: [...destinationIn(nodeLocal.network, nodeLocal.prefixLength), ...accept()],
+      text: `to ${nodeLocal.address}/${nodeLocal.prefixLength}: accept`,
+      expressions: [...destinationIn(nodeLocal.address, nodeLocal.prefixLength), ...accept()],
     },
     { text: `redirect to ${OUTBOUND_PORT}`, expressions: redirectTo(OUTBOUND_PORT) },
   ];

@@ -1,30 +1,40 @@
-// The network all pods of this machine share: a bridge, the node's own addresses, and a place for every new pod.
-
-import { sethostname } from '../netlink/libc.ts';
+// The network all pods of this machine share: the node's own addresses, routes, and a place for every new pod.
+import { ipv4Bytes, KernelError, sethostname } from '../netlink/libc.ts';
 import {
   addAddress,
+  addLinkRoute,
+  addNeighbor,
   createBridge,
   createVethPair,
   defaultRoute,
-  enslave,
+  deleteLinkRoute,
+  type LinkRoute,
   LOOPBACK_INDEX,
   linkUp,
   RouteSocket,
 } from '../netlink/route.ts';
-import { AddressPool, firstHost, parseCidr } from './address-pool.ts';
+import { AddressPool, type Cidr, contains, firstHost, parseCidr } from './address-pool.ts';
 import { installCapture } from './capture.ts';
 import { orUnavailable } from './errors.ts';
 import { type EtcOptions, missingFiles, mountEtcFiles, writeEtcFiles } from './etc-files.ts';
 import { closeNamespaces, closeOnExec, createNamespaces } from './namespaces.ts';
 import { PodSandbox } from './pod-sandbox.ts';
+import { enableForwarding, refuseWhatLeadsTo } from './routing.ts';
 
-const BRIDGE = 'varka0';
-/** Locally administered (the second-lowest bit of the first byte), "varka" in the rest. */
-const BRIDGE_HARDWARE_ADDRESS = Buffer.from([0x0e, 0x76, 0x61, 0x72, 0x6b, 0x61]);
+/**
+ * The node's own interface: a bridge that nothing is plugged into (every kernel that runs containers has bridges, not
+ * every one has dummy interfaces). Pods are not bridged but routed, each over a link of its own, so that one connection
+ * tracking sees both directions of all that goes between them, and addresses of services can be translated there.
+ */
+const NODE_LINK = 'varka0';
+/** Every pod's gateway, on every pod's link. Locally administered (0x02 in the first byte), "varka" in the rest. */
+const GATEWAY_HARDWARE_ADDRESS = Buffer.from([0x0e, 0x76, 0x61, 0x72, 0x6b, 0x61]);
 
 export interface ClusterNetworkOptions {
-  /** 10.244.0.0/16: its first address is the bridge's, the node's and every pod's gateway. */
+  /** 10.244.0.0/16: its first address is the node's and every pod's gateway. */
   readonly podCidr: string;
+  /** 10.96.0.0/16: cluster IPs; what no rule of a service translates is refused. */
+  readonly serviceCidr: string;
   /** 10.96.0.0/28: services that the node itself answers; sidecars leave them alone. */
   readonly nodeLocalCidr: string;
   /** Those of its addresses that something listens on: API server, DNS, control plane. */
@@ -47,10 +57,8 @@ export class ClusterNetwork {
   /** What this machine lacks, in a sentence for the user. */
   readonly warning: string | undefined;
   readonly #options: ClusterNetworkOptions;
-  readonly #nodeLocal: { network: string; prefixLength: number };
-  readonly #prefixLength: number;
+  readonly #nodeLocal: Cidr;
   readonly #route: RouteSocket;
-  readonly #bridgeIndex: number;
   readonly #addresses: AddressPool;
   readonly #pods = new Set<PodSandbox>();
 
@@ -60,13 +68,11 @@ export class ClusterNetwork {
     this.nodeAddress = firstHost(options.podCidr);
     this.probeSource = options.probeSource;
     this.warning = missingFiles();
-    this.#prefixLength = parseCidr(options.podCidr).prefixLength;
-    const { address, prefixLength } = parseCidr(options.nodeLocalCidr);
-    this.#nodeLocal = { network: address, prefixLength };
+    this.#nodeLocal = parseCidr(options.nodeLocalCidr);
     closeOnExec();
     this.#addresses = new AddressPool(options.podCidr);
     this.#route = new RouteSocket();
-    this.#bridgeIndex = orUnavailable('links', () => this.#setUp());
+    this.#setUp();
   }
 
   /** The process must already be in the cluster's own, still empty, network namespace. */
@@ -74,22 +80,32 @@ export class ClusterNetwork {
     return new ClusterNetwork(options);
   }
 
-  #setUp(): number {
+  /** Services there are the node's own: they are reached as they are, without a sidecar and without a translation. */
+  isNodeLocal(address: string): boolean {
+    return contains(this.#nodeLocal, address);
+  }
+
+  #setUp(): void {
     const { nodeLocalAddresses, probeSource } = this.#options;
-    this.#route.apply([linkUp('lo'), createBridge(BRIDGE, BRIDGE_HARDWARE_ADDRESS)]);
-    const bridge = this.#route.indexOf(BRIDGE);
+    enableForwarding();
+    orUnavailable('links', () => this.#route.apply([linkUp('lo'), createBridge(NODE_LINK)]));
+    const linkIndex = this.#route.indexOf(NODE_LINK);
+    const nowhere = (cidr: string): LinkRoute => ({ ...parseCidr(cidr), linkIndex, source: this.nodeAddress });
     this.#route.apply([
-      addAddress(bridge, this.nodeAddress, this.#prefixLength),
-      addAddress(bridge, probeSource, 32),
+      addAddress(linkIndex, this.nodeAddress, 32),
+      addAddress(linkIndex, probeSource, 32),
       ...nodeLocalAddresses.map((address) => addAddress(LOOPBACK_INDEX, address, 32)),
+      addLinkRoute(nowhere(this.#options.podCidr)),
+      addLinkRoute(nowhere(this.#options.serviceCidr)),
     ]);
-    return bridge;
+    orUnavailable('services', () => refuseWhatLeadsTo(linkIndex));
   }
 
   /** A place for one pod; throws what the kernel refused, leaving nothing behind. */
   createPod(options: PodNetworkOptions): PodSandbox {
     const ip = this.#addresses.allocate();
     const link = linkName(ip);
+    let route: LinkRoute | undefined;
     try {
       const mounts = writeEtcFiles(options.directory, { ...options, ip });
       const namespaces = createNamespaces((_fds, clusterNet) => {
@@ -107,12 +123,14 @@ export class ClusterNetwork {
         onDestroy: () => {
           this.#pods.delete(pod);
           // The veth pair goes with the pod's namespace, in the kernel's own time: deleting it here would hold up this
-          // thread for some 30 ms. Until its address comes round again it is long gone.
+          // thread for some 30 ms. Until its address comes round again it is long gone. Its route goes now, so that
+          // callers are refused from now on.
+          if (route !== undefined) this.#dropRoute(route);
           this.#addresses.release(ip);
         },
       });
       try {
-        this.#route.apply([enslave(link, this.#bridgeIndex)]);
+        route = this.#routeTo(link, ip);
       } catch (error) {
         closeNamespaces(namespaces);
         throw error;
@@ -128,18 +146,49 @@ export class ClusterNetwork {
   /** Runs in the pod's network namespace, so that a pair made half-way goes with it. */
   #connectPod(link: string, ip: string, clusterNet: number): void {
     const route = new RouteSocket();
+    const here = { name: 'eth0', hardwareAddress: hardwareAddress(ip) };
+    const there = { name: link, hardwareAddress: GATEWAY_HARDWARE_ADDRESS };
     try {
-      orUnavailable('links', () => route.apply([linkUp('lo'), createVethPair('eth0', link, clusterNet)]));
-      route.apply([addAddress(route.indexOf('eth0'), ip, this.#prefixLength), defaultRoute(this.nodeAddress)]);
+      orUnavailable('links', () => route.apply([linkUp('lo'), createVethPair(here, there, clusterNet)]));
+      // The end that is brought up last carries packets at once, the other one when the kernel gets round to it: a
+      // pod's first packet must not be lost, it would be sent again a second later.
+      this.#route.apply([linkUp(link)]);
+      route.apply([linkUp('eth0')]);
+      const linkIndex = route.indexOf('eth0');
+      route.apply([
+        addAddress(linkIndex, ip, 32),
+        addNeighbor(linkIndex, this.nodeAddress, GATEWAY_HARDWARE_ADDRESS),
+        addLinkRoute({ address: this.nodeAddress, prefixLength: 32, linkIndex }),
+        defaultRoute(this.nodeAddress),
+      ]);
     } finally {
       route.close();
     }
   }
 
-  /** Ends every process of every pod. The bridge goes with the network namespace. */
+  #routeTo(link: string, ip: string): LinkRoute {
+    // Kernels from 6.8 on also bring the link's state up to date when they are asked for it.
+    const linkIndex = this.#route.indexOf(link);
+    const route = { address: ip, prefixLength: 32, linkIndex, source: this.nodeAddress };
+    this.#route.apply([addNeighbor(linkIndex, ip, hardwareAddress(ip)), addLinkRoute(route)]);
+    return route;
+  }
+
+  #dropRoute(route: LinkRoute): void {
+    try {
+      this.#route.apply([deleteLinkRoute(route)]);
+    } catch (error) {
+      // Gone with its link already.
+      if (!(error instanceof KernelError && error.code === 'ESRCH')) throw error;
+    }
+  }
+
+  /** Ends every process of every pod. The rest goes with the network namespace. */
   async close(): Promise<void> {
-    await Promise.all([...this.#pods].map((pod) => pod.destroy()));
+    const ends = await Promise.allSettled([...this.#pods].map((pod) => pod.destroy()));
     this.#route.close();
+    const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+    if (failures.length > 0) throw new AggregateError(failures, failures.join('; '));
   }
 }
 
@@ -147,4 +196,9 @@ export class ClusterNetwork {
 function linkName(ip: string): string {
   const [, second, third, fourth] = ip.split('.');
   return `veth${second}.${third}.${fourth}`;
+}
+
+/** Locally administered, the pod's address in the rest. */
+function hardwareAddress(ip: string): Buffer {
+  return Buffer.concat([Buffer.from([0x0e, 0x00]), ipv4Bytes(ip)]);
 }

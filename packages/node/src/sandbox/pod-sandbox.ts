@@ -1,15 +1,12 @@
 // One pod's place on this machine: its namespaces, the processes in them, and sockets that are made inside.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { createServer, type Server, Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AF_INET, bind, listen, pipe, SOCK_STREAM, setSocketOption, socket, socketAddress } from '../netlink/libc.ts';
+import { AF_INET, pipe, SOCK_STREAM, socket } from '../netlink/libc.ts';
 import { closeNamespaces, insideNamespaces, insideNetwork, type NamespaceFds } from './namespaces.ts';
 import { signalProcess } from './processes.ts';
 
-const SOL_SOCKET = 1;
-const SO_REUSEADDR = 2;
-const BACKLOG = 511;
 /** A killed process is gone in well under this, unless the kernel holds it in the middle of some I/O. */
 const KILL_PATIENCE_MS = 5_000;
 
@@ -73,25 +70,6 @@ export class PodSandbox {
     return new Socket({ fd }).connect({ host, port });
   }
 
-  /** A listener inside the pod, served by this process. */
-  listen(port: number, host = '127.0.0.1'): Server {
-    this.#assertAlive();
-    const doing = `listen on ${host}:${port} in a pod`;
-    const fd = insideNetwork(this.#namespaces, () => {
-      const made = socket(AF_INET, SOCK_STREAM, 0, doing);
-      try {
-        setSocketOption(made, SOL_SOCKET, SO_REUSEADDR, 1, doing);
-        bind(made, socketAddress(host, port), doing);
-        listen(made, BACKLOG, doing);
-        return made;
-      } catch (error) {
-        closeSync(made);
-        throw error;
-      }
-    });
-    return createServer().listen({ fd });
-  }
-
   /** Every process in the pod's network namespace, whoever started it. */
   processes(): number[] {
     const own = `net:[${fstatSync(this.#namespaces.net).ino}]`;
@@ -103,7 +81,10 @@ export class PodSandbox {
     return found;
   }
 
-  /** Kills what still runs, then lets the namespaces go: with the last descriptor the kernel takes them apart. */
+  /**
+   * Kills what still runs, then lets the namespaces go: with the last descriptor the kernel takes them apart. Rejects
+   * when a process would not end; everything else is done then, too.
+   */
   destroy(): Promise<void> {
     this.#destroyed ??= this.#destroy();
     return this.#destroyed;
@@ -111,12 +92,18 @@ export class PodSandbox {
 
   async #destroy(): Promise<void> {
     const deadline = Date.now() + KILL_PATIENCE_MS;
-    for (let left = this.processes(); left.length > 0 && Date.now() < deadline; left = this.processes()) {
+    let left = this.processes();
+    for (; left.length > 0 && Date.now() < deadline; left = this.processes()) {
       for (const pid of left) signalProcess(pid, 'SIGKILL');
       await delay(5);
     }
     closeNamespaces(this.#namespaces);
     this.#onDestroy();
+    if (left.length > 0) {
+      throw new Error(
+        `processes ${left.join(', ')} of the pod at ${this.ip} go on after SIGKILL: they wait in the kernel`,
+      );
+    }
   }
 
   #assertAlive(): void {

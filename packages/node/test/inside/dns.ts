@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { startDnsServer } from '../../src/dns/server.ts';
 import { createNetwork } from '../support/cluster.ts';
 import { fixedView } from '../support/dns-view.ts';
@@ -64,6 +65,17 @@ test('short names by the search list, other namespaces by name, the API server',
       JSON.stringify([{ name: 'cart.shop.svc.cluster.local', port: 80, priority: 0, weight: 100, type: 'SRV' }]),
     ].map((line) => line),
   );
+});
+
+test('a question from port 0, which cannot be answered, harms nobody', async () => {
+  // In the supervisor, this would be its end.
+  const stray: unknown[] = [];
+  process.on('unhandledRejection', (error) => stray.push(error));
+  const program = fileURLToPath(new URL('../programs/ask-from-port-zero.ts', import.meta.url));
+  assert.equal(await run([process.execPath, program, '10.96.0.10', '53']), 'sent');
+  const script = `require('node:dns').lookup('cart', (_error, address) => console.log(address))`;
+  assert.equal(await run([process.execPath, '-e', script]), '10.96.1.1');
+  assert.deepEqual(stray, []);
 });
 
 const noGetent = spawnSync('getent', ['--version']).error !== undefined && 'getent is not on this machine';

@@ -16,6 +16,11 @@ const images = [
   { image: 'example/shell', program: { entrypoint: ['/bin/sh', '-c'] } },
 ];
 const shell = (name: string, script: string) => ({ name, image: 'example/shell', args: [script] });
+/** Is ready once it no longer ends by SIGTERM. */
+const stubborn = () => ({
+  ...shell('main', 'trap "" TERM; touch "$HOME/deaf"; while :; do sleep 0.1; done'),
+  readinessProbe: { exec: { command: ['sh', '-c', 'test -e "$HOME/deaf"'] } },
+});
 let cluster = await startCluster({ network, images });
 const first = cluster;
 
@@ -59,9 +64,7 @@ test('SIGTERM ends a willing pod at once, and everything of it goes', async () =
 });
 
 test('SIGKILL ends an unwilling one when its grace is over', async () => {
-  await cluster.createPod(
-    pod('stubborn', { containers: [shell('main', "trap '' TERM; while :; do sleep 0.1; done")] }),
-  );
+  await cluster.createPod(pod('stubborn', { containers: [stubborn()] }));
   await cluster.pod('stubborn', isReady);
   const { last, tookMs } = await remove('stubborn', 1);
   assert.equal(last.status?.containerStatuses?.[0]?.state?.terminated?.exitCode, 137);
@@ -98,7 +101,7 @@ test('sidecars outlive the containers, start before them, and do not keep a job 
 
 test('a pod that goes without a word is ended too', async () => {
   const before = processes();
-  await cluster.createPod(pod('forced', { containers: [shell('main', "trap '' TERM; while :; do sleep 0.1; done")] }));
+  await cluster.createPod(pod('forced', { containers: [stubborn()] }));
   await cluster.pod('forced', isReady);
   await cluster.kube.delete(PodKind, 'forced', 'default', { gracePeriodSeconds: 0 });
   await cluster.gone('forced');

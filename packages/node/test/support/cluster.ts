@@ -14,6 +14,7 @@ import { log } from './log.ts';
 export function createNetwork(): ClusterNetwork {
   return ClusterNetwork.create({
     podCidr: '10.244.0.0/16',
+    serviceCidr: '10.96.0.0/16',
     nodeLocalCidr: '10.96.0.0/28',
     nodeLocalAddresses: ['10.96.0.1', '10.96.0.10', '10.96.0.15'],
     probeSource: '169.254.7.127',

@@ -30,6 +30,7 @@ export class AdminServer {
       throw new Error(`admin: cannot bind '${at}': ${(error as Error).message}`);
     }
     server.off('error', reject);
+    server.on('error', (error) => proxy.logger.log('warning', 'admin', `accept failed: ${error.message}`));
     const bound = server.address();
     const port = bound !== null && typeof bound === 'object' ? bound.port : wanted.port;
     return new AdminServer(server, { address: wanted.address, port });

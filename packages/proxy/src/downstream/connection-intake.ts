@@ -14,6 +14,7 @@ export interface IntakeDeps {
   readonly clusters: ClusterManager;
   readonly draw: () => number;
   readonly now: () => number;
+  readonly onFault: (error: unknown) => void;
   /** Most connections of one listener at a time; more are closed at once. */
   readonly maxConnections: number;
 }
@@ -46,8 +47,9 @@ export function takeConnection(socket: Socket, accepting: Listener, manager: Lis
   const listener = accepting.table.useOriginalDst ? manager.handOff(destination, accepting) : accepting;
   count(socket, accepting);
   if (listener !== accepting) count(socket, listener);
-  const { table } = listener;
   const proceed = (inspection: Inspection, bytes: Buffer): void => {
+    // Read now: it may have been replaced while the client's first bytes were on their way.
+    const { table } = listener;
     const info: ConnectionInfo = {
       destinationAddress: destination.address,
       destinationPort: destination.port,
@@ -56,20 +58,30 @@ export function takeConnection(socket: Socket, accepting: Listener, manager: Lis
       requestedServerName: inspection.serverName,
       listener: table,
     };
-    const chain = matchFilterChain(table, { ...inspection, ...info });
-    if (chain === undefined) {
+    try {
+      const chain = matchFilterChain(table, { ...inspection, ...info });
+      if (chain !== undefined) {
+        serve(socket, bytes, info, chain, listener, deps);
+        return;
+      }
       listener.stats.noFilterChainMatch++;
-      socket.destroy();
-    } else serve(socket, bytes, info, chain, listener, deps);
+    } catch (error) {
+      deps.onFault(error);
+    }
+    socket.destroy();
   };
+  const { table } = listener;
   const wanted = inspectionFor(table, destination.port);
   if (wanted === undefined) {
     proceed(NOTHING_KNOWN, EMPTY);
     return;
   }
   const { inspectTimeoutMs: timeoutMs, continueOnInspectTimeout: continueOnTimeout = false } = table;
+  listener.unassigned.add(socket);
   inspect(socket, { ...wanted, timeoutMs, continueOnTimeout }, (outcome) => {
-    if (outcome.kind === 'known') proceed(outcome.inspection, outcome.bytes);
+    listener.unassigned.remove(socket);
+    if (listener.removed) socket.destroy();
+    else if (outcome.kind === 'known') proceed(outcome.inspection, outcome.bytes);
     else {
       if (outcome.kind === 'timeout') listener.stats.downstreamPreCxTimeout++;
       socket.destroy();
@@ -92,11 +104,11 @@ function serve(
   info: ConnectionInfo,
   chain: FilterChain,
   listener: Listener,
-  { clusters, draw, now }: IntakeDeps,
+  { clusters, draw, now, onFault }: IntakeDeps,
 ): void {
   const connections = listener.connectionsOf(chain);
   connections.add(socket);
-  const deps = { clusters, draw, now, drain: connections.drain };
+  const deps = { clusters, draw, now, onFault, drain: connections.drain };
   if (chain.filter.kind === 'http') handleHttpConnection(socket, bytes, info, chain.filter.config, deps);
   else handleTcpConnection(socket, bytes, info, chain.filter.config, deps);
 }

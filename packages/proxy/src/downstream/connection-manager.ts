@@ -1,5 +1,6 @@
 // A client's HTTP/1.1 connection: its requests one after another, each as an Exchange, until either side has had enough.
 import type net from 'node:net';
+import { closeFlushed } from '../close-flushed.ts';
 import { BodyScanner } from '../http/body-scanner.ts';
 import { HeadBuffer } from '../http/head-buffer.ts';
 import { FAULTY, INCOMPLETE } from '../http/message-head.ts';
@@ -24,9 +25,6 @@ export interface HttpConnectionHandle extends Drainable {
 
 /** Most time for a head to come in whole when the listener sets none: a client that dribbles one holds a socket. */
 const REQUEST_HEAD_TIMEOUT_MS = 60_000;
-
-/** Time for the client to take the last response and close (Envoy: delayed_close_timeout). */
-const DELAYED_CLOSE_MS = 1_000;
 
 /**
  * Serves HTTP on an accepted connection, of which `initial` has been read already. The socket must allow half-open; its
@@ -63,7 +61,6 @@ class DownstreamConnection implements HttpConnectionHandle, ExchangeOwner {
   #idleSince: number;
   #idleTimer: NodeJS.Timeout | undefined;
   #headTimer: NodeJS.Timeout | undefined;
-  #closeTimer: NodeJS.Timeout | undefined;
 
   constructor(
     socket: net.Socket,
@@ -116,10 +113,6 @@ class DownstreamConnection implements HttpConnectionHandle, ExchangeOwner {
     this.socket.destroy();
   }
 
-  closeNow(): void {
-    this.socket.destroySoon();
-  }
-
   pauseRequest(): void {
     this.socket.pause();
   }
@@ -132,16 +125,8 @@ class DownstreamConnection implements HttpConnectionHandle, ExchangeOwner {
   onExchangeDone(close: boolean): void {
     const exchange = this.#exchange;
     this.#exchange = undefined;
-    if (exchange?.tunnelling === true) {
-      this.#finished = true;
-      return;
-    }
-    if (close) {
-      this.#finish();
-      return;
-    }
-    if (this.draining && this.#held === undefined) {
-      // The response went out before the drain began and so did not say close; an idle connection may close at any time.
+    // A response that went out before the drain began did not say close; an idle connection may close at any time.
+    if (close || exchange?.tunnelling === true || (this.draining && this.#held === undefined)) {
       this.#finish();
       return;
     }
@@ -159,11 +144,21 @@ class DownstreamConnection implements HttpConnectionHandle, ExchangeOwner {
     else this.#consume(bytes);
   };
 
-  /** Reads requests and bodies out of `bytes`, as far as the exchanges in between let it. */
-  #consume(input: Buffer): void {
+  /** An error of ours ends the request it meets and its connection, not the program (500, no flag of Envoy's). */
+  #consume(bytes: Buffer): void {
+    this.#consuming = true;
+    try {
+      this.#readMessages(bytes);
+    } catch (error) {
+      (this.#exchange ?? this.#unreadable()).onFault(error);
+    }
+    this.#consuming = false;
+  }
+
+  /** Reads requests and bodies out of `input`, as far as the exchanges in between let it. */
+  #readMessages(input: Buffer): void {
     let bytes = input;
     let position = 0;
-    this.#consuming = true;
     while (position < bytes.length && !this.#finished) {
       const exchange = this.#exchange;
       if (exchange === undefined) {
@@ -202,7 +197,6 @@ class DownstreamConnection implements HttpConnectionHandle, ExchangeOwner {
         position = end;
       }
     }
-    this.#consuming = false;
   }
 
   #startExchange(bytes: Buffer, headEnd: number): number {
@@ -265,7 +259,7 @@ class DownstreamConnection implements HttpConnectionHandle, ExchangeOwner {
   readonly #onEnd = (): void => {
     if (this.#exchange?.tunnelling === true) this.#exchange.onTunnelDownstreamEnd();
     else if (this.#exchange === undefined && this.#partial === undefined && !this.#finished) this.#finish();
-    else this.socket.destroySoon();
+    else closeFlushed(this.socket);
   };
 
   readonly #onError = (): void => {
@@ -277,7 +271,6 @@ class DownstreamConnection implements HttpConnectionHandle, ExchangeOwner {
     this.#finished = true;
     this.#endPartial();
     clearTimeout(this.#idleTimer);
-    clearTimeout(this.#closeTimer);
     this.#exchange?.onDownstreamClosed();
     this.#exchange = undefined;
     this.#held = undefined;
@@ -286,20 +279,12 @@ class DownstreamConnection implements HttpConnectionHandle, ExchangeOwner {
     this.#closed.resolve();
   };
 
-  /** Says goodbye and waits a little: closing with unread bytes would reset the connection under the last response. */
   #finish(): void {
     this.#finished = true;
     this.#held = undefined;
     this.#endPartial();
-    this.socket.end();
-    this.socket.resume();
-    this.#closeTimer = setTimeout(this.#onCloseTimeout, DELAYED_CLOSE_MS);
-    this.#closeTimer.unref();
+    closeFlushed(this.socket);
   }
-
-  readonly #onCloseTimeout = (): void => {
-    this.socket.destroy();
-  };
 
   /** One timer for the connection's life, which looks at the clock when it fires: requests need not touch it. */
   #armIdle(delay: number): void {

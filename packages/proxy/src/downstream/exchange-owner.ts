@@ -12,6 +12,8 @@ export interface HttpConnectionDeps {
   readonly draw: () => number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Hears of an error in our own code, which ends only the request or connection that met it. */
+  readonly onFault: (error: unknown) => void;
   /** The connection joins it when it starts and leaves it when closed. */
   readonly drain: DrainSignal;
 }
@@ -29,7 +31,6 @@ export interface ExchangeOwner {
   /** Stops and starts reading the request's body. */
   pauseRequest(): void;
   resumeRequest(): void;
-  closeNow(): void;
   /** `close`: nothing more is to come on this connection. */
   onExchangeDone(close: boolean): void;
 }

@@ -1,6 +1,6 @@
 // One request and its response: route, cluster, host, attempts, and the answer, whoever gives it. Read `start` first: it
 // and what it calls are the layers of a request in their order.
-import type { ForwardDecision, HeaderEdit } from '@varka/decide/route-table.ts';
+import type { ForwardDecision, HeaderEdit, RequestView } from '@varka/decide/route-table.ts';
 import { Fault, type MessageFault } from '../http/fault.ts';
 import { normalizePath } from '../http/path-normalizer.ts';
 import type { RequestHead } from '../http/request-head.ts';
@@ -10,14 +10,14 @@ import { ExchangeLogEntry } from './exchange-log.ts';
 import type { ExchangeOwner } from './exchange-owner.ts';
 import { type Failure, localReply } from './local-reply.ts';
 import { RequestAttempts } from './request-attempts.ts';
-import { requestFacts } from './request-headers.ts';
+import { requestFacts, routedHeader } from './request-headers.ts';
 import { type ResponseTerms, renderInterim, renderLocal, renderResponse } from './response-headers.ts';
 import { writeResponse } from './response-writer.ts';
 import { Tunnel } from './tunnel.ts';
 
 const NO_EDITS: readonly HeaderEdit[] = [];
 
-export class Exchange extends RequestAttempts {
+export class Exchange extends RequestAttempts implements RequestView {
   /** What the log shows, beyond what the attempts know. */
   response: ResponseHead | undefined = undefined;
   status = 0;
@@ -34,6 +34,24 @@ export class Exchange extends RequestAttempts {
     const { stats } = owner.config;
     stats.downstreamRqTotal++;
     stats.downstreamRqActive++;
+  }
+
+  // What rules look at: the request after the edge has had its say, never an outsider's word for who or where he is.
+
+  get method(): string {
+    return this.request.method;
+  }
+
+  get authority(): string {
+    return this.request.authority;
+  }
+
+  get scheme(): string {
+    return this.request.absoluteForm ? this.request.scheme : this.facts!.forwardedProto;
+  }
+
+  header(name: string): string | undefined {
+    return routedHeader(this.request, this.facts!, this.owner.peer, name);
   }
 
   get tunnelling(): boolean {
@@ -57,7 +75,6 @@ export class Exchange extends RequestAttempts {
       return;
     }
     this.path = path;
-    request.path = path;
     // h2c is an offer that may be passed over (RFC 9110 §7.8); any other unknown protocol is what the client insists on.
     if (request.upgrade !== '' && request.upgrade !== 'h2c' && !this.#carriesUpgrade()) {
       this.refuse(Fault.upgradeRefused);
@@ -65,9 +82,8 @@ export class Exchange extends RequestAttempts {
     }
     // Before the route's own edits: those may refer to what is added here, and win over it.
     this.facts = requestFacts(request, this.owner.peer);
-    if (!request.absoluteForm) request.scheme = this.facts.forwardedProto;
     // The rule: first match wins; what it says is carried out by the layers below and never looked at again.
-    this.decision = this.owner.config.routes.table?.decide(request, this.owner.deps.draw) ?? { kind: 'none' };
+    this.decision = this.owner.config.routes.table?.decide(this, this.owner.deps.draw) ?? { kind: 'none' };
     const { decision } = this;
     if (decision.kind === 'forward') this.forward(decision);
     else if (decision.kind === 'none') this.fail({ kind: 'no-route' });
@@ -95,6 +111,18 @@ export class Exchange extends RequestAttempts {
   headTimeout(): void {
     this.#close = true;
     this.fail({ kind: 'request-head-timeout' });
+  }
+
+  /** Our own code has failed over this request: it ends here, and so does its connection, but not the program. */
+  override onFault(error: unknown): void {
+    this.owner.deps.onFault(error);
+    this.#close = true;
+    try {
+      this.fail({ kind: 'internal-error' });
+    } catch (again) {
+      this.owner.deps.onFault(again);
+      this.owner.socket.destroy();
+    }
   }
 
   /** The client has gone. */
@@ -134,7 +162,6 @@ export class Exchange extends RequestAttempts {
     if (this.retryResponse(connection, head)) return;
     const { request } = this;
     this.clearTryTimer();
-    this.responseStarted = true;
     this.body.drop(this.request.framing === 'none');
     this.response = head;
     this.status = head.status;
@@ -158,6 +185,7 @@ export class Exchange extends RequestAttempts {
       this.#chunkResponse,
       decision.responseHeaders,
     );
+    this.responseStarted = true;
     this.#writeResponse(text, bytes, from, to);
   }
 
@@ -214,7 +242,6 @@ export class Exchange extends RequestAttempts {
     if (this.#tunnel === undefined) super.onUpstreamReset(reason);
     else {
       this.endAttempt();
-      this.owner.closeNow();
       this.#end(true);
     }
   }
@@ -230,7 +257,7 @@ export class Exchange extends RequestAttempts {
 
   #endTunnel(): void {
     if (this.#tunnel?.ended !== true) return;
-    // Both sides have said goodbye; the sockets close by themselves once what is written has gone out.
+    this.connection?.finish();
     this.endAttempt();
     this.#end(true);
   }
@@ -302,7 +329,11 @@ export class Exchange extends RequestAttempts {
     } else this.bytesReceived = this.owner.bodyBytesReceived;
     if (config.accessLogs.length > 0) {
       const entry = new ExchangeLogEntry(this, this.owner.deps.now());
-      for (const log of config.accessLogs) log.log(entry);
+      try {
+        for (const log of config.accessLogs) log.log(entry);
+      } catch (error) {
+        this.owner.deps.onFault(error);
+      }
     }
     this.owner.onExchangeDone(close);
   }

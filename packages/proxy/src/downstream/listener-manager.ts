@@ -128,7 +128,7 @@ export class ListenerManager {
     this.#draining = true;
     for (const socket of this.#sockets.values()) socket.close();
     this.#sockets.clear();
-    for (const listener of this.listeners) this.#leaving.push(...listener.release());
+    for (const listener of this.listeners) this.#leaving.push(...listener.remove());
     for (const connections of this.#leaving.splice(0)) connections.destroy();
     this.#entries.clear();
   }
@@ -166,7 +166,7 @@ export class ListenerManager {
       if (entry.origin !== origin || wanted.has(name)) continue;
       this.#entries.delete(name);
       this.#deps.stats.dropListener(name);
-      this.#end(entry.listener.release());
+      this.#end(entry.listener.remove());
       this.#deps.log('info', `listener ${name}: removed`);
     }
     for (const table of tables) {

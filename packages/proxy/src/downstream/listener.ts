@@ -18,6 +18,11 @@ export class ChainConnections {
     socket.once('close', () => this.#sockets.delete(socket));
   }
 
+  /** Somebody else looks after it from now on. */
+  remove(socket: Socket): void {
+    this.#sockets.delete(socket);
+  }
+
   /** Asks every connection to finish and ends by force what has not after `limitMs`. Settles when none is left. */
   async end(limitMs: number): Promise<void> {
     this.drain.begin();
@@ -44,6 +49,9 @@ export class ChainConnections {
 export class Listener {
   readonly stats: ListenerStats;
   #table: ListenerTable;
+  /** Those whose filter chain is not chosen yet: a client that sends nothing can stay among them for long. */
+  readonly unassigned = new ChainConnections();
+  #removed = false;
   #connections = new Map<FilterChain, ChainConnections>();
 
   constructor(table: ListenerTable, stats: ListenerStats) {
@@ -53,6 +61,11 @@ export class Listener {
 
   get table(): ListenerTable {
     return this.#table;
+  }
+
+  /** No longer there: a connection that is still being looked at has nowhere to go. */
+  get removed(): boolean {
+    return this.#removed;
   }
 
   connectionsOf(chain: FilterChain): ChainConnections {
@@ -93,5 +106,13 @@ export class Listener {
     const all = [...this.#connections.values()];
     this.#connections = new Map();
     return all;
+  }
+
+  /** The listener has gone. */
+  remove(): readonly ChainConnections[] {
+    this.#removed = true;
+    // Nothing has been asked on these yet, so there is nothing to wait for.
+    this.unassigned.destroy();
+    return this.release();
   }
 }

@@ -8,6 +8,8 @@ export type Failure =
   /** The request cannot be read, or not without doubt. */
   | { readonly kind: 'request-refused'; readonly fault: MessageFault }
   | { readonly kind: 'request-head-timeout' }
+  /** Our own code has failed. */
+  | { readonly kind: 'internal-error' }
   | { readonly kind: 'no-route' }
   | { readonly kind: 'cluster-not-found'; readonly status: number }
   | { readonly kind: 'no-healthy-upstream' }
@@ -35,6 +37,8 @@ export function localReply(failure: Failure): LocalReply {
       return refused(failure.fault);
     case 'request-head-timeout':
       return { status: 408, body: 'request header timeout', flag: 'DPE', details: 'request_header_timeout' };
+    case 'internal-error':
+      return { status: 500, body: 'internal error', flag: '', details: 'internal_error' };
     case 'no-route':
       return { status: 404, body: '', flag: 'NR', details: 'route_not_found' };
     case 'cluster-not-found':

@@ -57,6 +57,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
   abstract onUpgraded(head: ResponseHead, bytes: Buffer, from: number, to: number): void;
   abstract onTunnelData(bytes: Buffer, from: number, to: number): void;
   abstract onTunnelEnd(): void;
+  abstract onFault(error: unknown): void;
 
   /** Nothing came of the request: an answer of our own. */
   protected abstract fail(failure: Failure): void;

@@ -74,6 +74,11 @@ const EDGE_ONLY: ReadonlySet<string> = new Set([
   'x-envoy-original-path',
 ]);
 
+/** Whether a field is not this client's to send. */
+function isForeign(name: string, facts: RequestFacts, peer: Peer): boolean {
+  return !facts.internal && (INTERNAL_ONLY.has(name) || (peer.edge && EDGE_ONLY.has(name)));
+}
+
 const editor = new HeadEditor();
 
 /** `path` is the request's after normalization; `elapsedMs` shortens the timeout announced to a later attempt. */
@@ -89,7 +94,6 @@ export function renderRequest(
   editor.begin(head);
   const rewritten = decision.path !== path;
   const authority = decision.authority ?? (head.absoluteForm ? head.authority : undefined);
-  const outsider = peer.edge && !facts.internal;
   for (let index = 0; index < head.count; index++) {
     switch (head.kindAt(index)) {
       case Field.OTHER:
@@ -126,8 +130,7 @@ export function renderRequest(
         const name = head.nameAt(index).toLowerCase();
         const ours =
           name === 'x-envoy-internal' || name === 'x-envoy-external-address' || name === 'x-envoy-attempt-count';
-        const foreign = INTERNAL_ONLY.has(name) && !facts.internal;
-        if (ours || foreign || (outsider && EDGE_ONLY.has(name))) editor.dropAt(index);
+        if (ours || isForeign(name, facts, peer)) editor.dropAt(index);
         break;
       }
     }
@@ -155,6 +158,27 @@ function expectedTimeoutMs(decision: ForwardDecision, elapsedMs: number): number
   const left = decision.timeoutMs > 0 ? Math.max(decision.timeoutMs - elapsedMs, 1) : 0;
   if (perTry === 0) return left;
   return left === 0 ? perTry : Math.min(perTry, left);
+}
+
+/** A request header as routing sees it: at the edge, after what outsiders may not say has been taken out or replaced. */
+export function routedHeader(head: RequestHead, facts: RequestFacts, peer: Peer, name: string): string | undefined {
+  switch (name) {
+    case 'x-request-id':
+      return facts.requestId;
+    case 'x-forwarded-for':
+      return facts.forwardedFor;
+    case 'x-forwarded-proto':
+      return facts.forwardedProto;
+    case 'x-envoy-internal':
+      return facts.internal ? 'true' : undefined;
+    case 'x-envoy-external-address':
+      return peer.edge && !facts.internal ? peer.address : undefined;
+    case 'x-forwarded-client-cert':
+    case 'x-envoy-attempt-count':
+      return undefined;
+    default:
+      return isForeign(name, facts, peer) ? undefined : head.header(name);
+  }
 }
 
 /** A request header as the upstream saw it, for the log. */

@@ -1,11 +1,14 @@
 // Carries a connection's bytes to a cluster and back, knowing nothing of what they mean (Envoy: tcp_proxy).
 import type { Socket } from 'node:net';
+import { closeFlushed } from '../close-flushed.ts';
 import type { AccessLogEntry } from '../observe/access-log.ts';
 import { formatEndpoint } from '../runtime/addresses.ts';
 import type { ConnectionInfo, TcpProxyConfig } from '../runtime/tables.ts';
+import { timerDelay } from '../timer-delay.ts';
 import type { Cluster, ClusterManager } from '../upstream/cluster.ts';
 import type { Host } from '../upstream/host.ts';
 import { type ConnectFailure, connectUpstream, type PendingConnect } from '../upstream/socket.ts';
+import { writeLent, writeOut } from '../write-lent.ts';
 import type { Drainable, DrainSignal } from './drain.ts';
 
 export interface TcpProxyDeps {
@@ -13,7 +16,14 @@ export interface TcpProxyDeps {
   readonly drain: DrainSignal;
   readonly draw: () => number;
   readonly now: () => number;
+  readonly onFault: (error: unknown) => void;
 }
+
+/** Reads are handled to the end before the next one, so that one buffer serves every upstream connection. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** 'close' follows an error and does the work. */
+const leaveToClose = (): undefined => undefined;
 
 /** The socket comes paused, half-open allowed; `initialBytes` is what inspection has read of it. */
 export function handleTcpConnection(
@@ -70,8 +80,8 @@ class TcpProxyConnection implements Drainable {
   start(initialBytes: Buffer): void {
     const { stats } = this.#config;
     stats.downstreamCxTotal++;
-    this.#down.on('error', this.#destroy);
-    this.#down.on('close', this.#destroy);
+    this.#down.on('error', leaveToClose);
+    this.#down.on('close', () => this.#end(this.#up));
     this.#deps.drain.join(this);
     this.#cluster = this.#deps.clusters.get(this.#clusterName);
     if (this.#cluster === undefined) {
@@ -109,6 +119,7 @@ class TcpProxyConnection implements Drainable {
         onConnect: (up) => this.#onConnect(up, initialBytes),
         onConnectFailed: (failure) => this.#onConnectFailed(cluster, failure),
       },
+      { buffer: READ_BUFFER, callback: (length) => this.#toDownstream(length) },
     );
   }
 
@@ -123,12 +134,11 @@ class TcpProxyConnection implements Drainable {
     this.#pending = undefined;
     this.#up = up;
     this.#upstreamLocal = formatEndpoint(up.localAddress ?? '', up.localPort ?? 0);
-    up.on('error', this.#destroy);
-    up.on('close', this.#destroy);
+    up.on('error', leaveToClose);
+    up.on('close', () => this.#end(this.#down));
     const down = this.#down;
     // A reader that cannot keep up holds the writer back: nothing is buffered beyond the sockets' own marks.
     down.on('data', (chunk: Buffer) => this.#toUpstream(chunk));
-    up.on('data', (chunk: Buffer) => this.#toDownstream(chunk));
     up.on('drain', () => down.resume());
     down.on('drain', () => up.resume());
     // Half-close passes through: one direction may end long before the other.
@@ -137,20 +147,23 @@ class TcpProxyConnection implements Drainable {
     if (initialBytes.length > 0) this.#toUpstream(initialBytes);
     if (down.readableEnded) up.end();
     else if (!up.writableNeedDrain) down.resume();
-    up.resume();
     this.#armIdle(this.#config.idleTimeoutMs);
   }
 
   #toUpstream(chunk: Buffer): void {
+    if (this.#finished) return;
     this.#received += chunk.length;
     this.#lastByteAt = this.#deps.now();
-    if (this.#up?.write(chunk) === false) this.#down.pause();
+    if (!writeOut(this.#up!, chunk)) this.#down.pause();
   }
 
-  #toDownstream(chunk: Buffer): void {
-    this.#sent += chunk.length;
+  /** `length` bytes are in the read buffer. */
+  #toDownstream(length: number): boolean {
+    if (this.#finished) return true;
+    this.#sent += length;
     this.#lastByteAt = this.#deps.now();
-    if (!this.#down.write(chunk)) this.#up?.pause();
+    if (!writeLent(this.#down, READ_BUFFER, 0, length)) this.#up?.pause();
+    return true;
   }
 
   /** One timer that is set again for what is left, rather than one reset for each chunk. */
@@ -164,7 +177,7 @@ class TcpProxyConnection implements Drainable {
       }
       this.#config.stats.idleTimeout++;
       this.#destroy();
-    }, delayMs);
+    }, timerDelay(delayMs));
   }
 
   #fail(flags: string, transportFailure: string | undefined): void {
@@ -173,8 +186,20 @@ class TcpProxyConnection implements Drainable {
     this.#destroy();
   }
 
-  /** Either side is gone, so the other goes too; runs once whoever comes first. */
-  readonly #destroy = (): void => {
+  #destroy(): void {
+    this.#finish();
+    this.#down.destroy();
+    this.#up?.destroy();
+  }
+
+  /** One side is gone: what it sent still reaches the other, which then goes too. */
+  #end(other: Socket | undefined): void {
+    this.#finish();
+    if (other !== undefined) closeFlushed(other);
+  }
+
+  /** Counts and logs, once, whoever comes first. */
+  #finish(): void {
     if (this.#finished) return;
     this.#finished = true;
     clearTimeout(this.#idleTimer);
@@ -184,12 +209,14 @@ class TcpProxyConnection implements Drainable {
       this.#host.active--;
       this.#cluster.stats.upstreamCxActive--;
     }
-    this.#down.destroy();
-    this.#up?.destroy();
     this.#config.stats.downstreamCxRxBytesTotal += this.#received;
     this.#config.stats.downstreamCxTxBytesTotal += this.#sent;
-    for (const logger of this.#config.accessLogs) logger.log(this.#logEntry());
-  };
+    try {
+      for (const logger of this.#config.accessLogs) logger.log(this.#logEntry());
+    } catch (error) {
+      this.#deps.onFault(error);
+    }
+  }
 
   #logEntry(): AccessLogEntry {
     const info = this.#info;

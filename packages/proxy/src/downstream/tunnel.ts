@@ -1,6 +1,7 @@
 // After 101 Switching Protocols: bytes both ways, at the pace of the slower side, each direction ending on its own.
 import type net from 'node:net';
 import type { HttpConnection } from '../upstream/http-connection.ts';
+import { writeLent } from '../write-lent.ts';
 
 export class Tunnel {
   bytesReceived = 0;
@@ -28,7 +29,7 @@ export class Tunnel {
   /** `bytes` are lent for the call only. */
   fromUpstream(bytes: Buffer, from: number, to: number): void {
     this.bytesSent += to - from;
-    if (!this.#downstream.write(Buffer.from(bytes.subarray(from, to)))) this.#upstream.pauseReading();
+    if (!writeLent(this.#downstream, bytes, from, to)) this.#upstream.pauseReading();
   }
 
   upstreamDrained(): void {

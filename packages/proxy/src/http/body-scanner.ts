@@ -40,6 +40,10 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   'content-encoding',
   'content-type',
   'content-range',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-client-cert',
 ]);
 
 /**

@@ -51,8 +51,11 @@ export abstract class MessageHead {
     this.count = 0;
     this.fault = undefined;
     this.#resume = 0;
-    this.first.fill(-1);
-    this.times.fill(0);
+    // Loops, because a call of fill() costs more than all that it fills here.
+    for (let kind = 0; kind < FIELD_COUNT; kind++) {
+      this.first[kind] = -1;
+      this.times[kind] = 0;
+    }
   }
 
   /** The offset after the head, INCOMPLETE, or FAULTY with `fault` set. `start` is where this head begins in `bytes`. */

@@ -1,5 +1,4 @@
-// The head of a request: strict where two readers could differ (RFC 9112 §3, §6), and the view that routing takes.
-import type { RequestView } from '@varka/decide/route-table.ts';
+// The head of a request: strict where two readers could differ (RFC 9112 §3, §6).
 import { Fault, type MessageFault } from './fault.ts';
 import { Field } from './fields.ts';
 import { AUTHORITY, COLON, CR, LF, SPACE, TARGET, TOKEN } from './grammar.ts';
@@ -21,7 +20,7 @@ const NOT_NOMINABLE: ReadonlySet<string> = new Set([
 /** Longest number that is exact: 15 digits. */
 const MAX_LENGTH_DIGITS = 15;
 
-export class RequestHead extends MessageHead implements RequestView {
+export class RequestHead extends MessageHead {
   method = '';
   /** Target as the client sent it, in origin form: an absolute URL is taken apart (RFC 9112 §3.2.2). */
   path = '';

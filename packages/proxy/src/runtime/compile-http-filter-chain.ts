@@ -14,7 +14,7 @@ import {
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '@varka/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { compileAccessLogs } from './compile-access-log.ts';
-import type { CompileContext } from './compile-listener.ts';
+import type { CompileContext } from './compile-context.ts';
 import { typeName } from './extensions.ts';
 import type { HttpConnectionManagerConfig, RouteSource } from './tables.ts';
 

@@ -13,30 +13,15 @@ import {
   type FilterChainMatch as MatchProto,
 } from '@varka/xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import type { Listener as ListenerProto } from '@varka/xds/gen/envoy/config/listener/v3/listener_pb.ts';
-import type { RouteConfiguration } from '@varka/xds/gen/envoy/config/route/v3/route_pb.ts';
 import { HttpConnectionManagerSchema } from '@varka/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { TcpProxySchema } from '@varka/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
-import type { StatsStore } from '../observe/stats.ts';
 import { readAddress } from './addresses.ts';
-import type { OpenLog } from './compile-access-log.ts';
+import type { CompileContext } from './compile-context.ts';
 import { compileHttpConnectionManager } from './compile-http-filter-chain.ts';
 import { compileListenerFilters } from './compile-listener-filters.ts';
 import { compileTcpProxy } from './compile-tcp-proxy.ts';
 import { typeName, unpack } from './extensions.ts';
-import type { FilterChain, FilterChainMatch, ListenerTable, NetworkFilter, RouteSource } from './tables.ts';
-
-/** What compiling a listener needs from the instance around it. */
-export interface CompileContext {
-  readonly stats: StatsStore;
-  readonly openLog: OpenLog;
-  /** The source of a route table that comes by RDS. */
-  routes(name: string): RouteSource;
-  inlineRoutes(
-    config: RouteConfiguration,
-  ):
-    | { readonly kind: 'source'; readonly source: RouteSource }
-    | { readonly kind: 'errors'; readonly errors: readonly string[] };
-}
+import type { FilterChain, FilterChainMatch, ListenerTable, NetworkFilter } from './tables.ts';
 
 /** Listener.per_connection_buffer_limit_bytes. */
 const DEFAULT_BUFFER_BYTES = 1024 * 1024;

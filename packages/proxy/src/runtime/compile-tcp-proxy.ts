@@ -3,7 +3,7 @@ import { durationMs } from '@varka/decide/duration.ts';
 import type { Problems } from '@varka/decide/problems.ts';
 import type { TcpProxy } from '@varka/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { compileAccessLogs } from './compile-access-log.ts';
-import type { CompileContext } from './compile-listener.ts';
+import type { CompileContext } from './compile-context.ts';
 import type { TcpProxyConfig } from './tables.ts';
 
 const HOUR_MS = 3_600_000;

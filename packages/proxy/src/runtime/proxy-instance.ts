@@ -78,6 +78,7 @@ export class ProxyInstance {
     const intake = {
       draw: this.#draw,
       now: this.now,
+      onFault: (error: unknown) => logger.log('error', 'main', `a fault of the proxy's own: ${describe(error)}`),
       maxConnections: options.maxConnectionsPerListener ?? MAX_CONNECTIONS,
     };
     this.listeners = new ListenerManager({
@@ -227,4 +228,8 @@ export class ProxyInstance {
     this.logger.log('info', 'main', `all configuration is in force after ${this.now() - this.startedAt} ms`);
     this.#ready.resolve();
   }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -50,6 +50,9 @@ async function bounded(work: Promise<void>, limitMs: number): Promise<'done' | '
   return outcome;
 }
 
+/** Whoever asked for a turn hears of its error (and sends a NACK); the next turn is not to suffer from it. */
+const FAILED_TURN = (): undefined => undefined;
+
 type Scope = 'cds' | 'eds' | 'lds' | 'rds';
 
 const SCOPE_STATS: Readonly<Record<Scope, string>> = {
@@ -124,13 +127,13 @@ export class XdsUpdates {
 
   onListeners(protos: readonly Listener[], version: string): Promise<Verdict> {
     const turn = this.#listenerTurn.then(() => this.#applyListeners(protos, version));
-    this.#listenerTurn = turn;
+    this.#listenerTurn = turn.catch(FAILED_TURN);
     return turn;
   }
 
   onRoutes(protos: readonly RouteConfiguration[], version: string): Promise<Verdict> {
     const turn = this.#routeTurn.then(() => this.#applyRoutes(protos, version));
-    this.#routeTurn = turn;
+    this.#routeTurn = turn.catch(FAILED_TURN);
     return turn;
   }
 

@@ -1,9 +1,11 @@
 // One HTTP/1.1 connection to an upstream: sends a request, reads its response, and says whether it can be used again.
 import type net from 'node:net';
+import { closeFlushed } from '../close-flushed.ts';
 import { BodyScanner } from '../http/body-scanner.ts';
 import { HeadBuffer } from '../http/head-buffer.ts';
 import { FAULTY, INCOMPLETE } from '../http/message-head.ts';
 import { ResponseHead } from '../http/response-head.ts';
+import { writeOut } from '../write-lent.ts';
 import type { Cluster } from './cluster.ts';
 import type { Host } from './host.ts';
 import { type ConnectCallbacks, type ConnectFailure, connectUpstream, type PendingConnect } from './socket.ts';
@@ -25,6 +27,8 @@ export interface UpstreamHandler {
   onTunnelData(bytes: Buffer, from: number, to: number): void;
   onTunnelEnd(): void;
   onUpstreamReset(reason: ResetReason): void;
+  /** Our own code has failed over what was read; the connection is gone. */
+  onFault(error: unknown): void;
   /** What was written has gone out; more may be. */
   onUpstreamDrain(): void;
 }
@@ -147,7 +151,7 @@ export class HttpConnection implements ConnectCallbacks {
   /** False when the handler should wait for `onUpstreamDrain`. */
   write(data: string | Uint8Array): boolean {
     const socket = this.socket!;
-    return typeof data === 'string' ? socket.write(data, 'latin1') : socket.write(data);
+    return typeof data === 'string' ? socket.write(data, 'latin1') : writeOut(socket, data);
   }
 
   pauseReading(): void {
@@ -179,7 +183,25 @@ export class HttpConnection implements ConnectCallbacks {
     this.socket?.destroy();
   }
 
+  /** The handler is done, and what it wrote goes out before the connection closes. */
+  finish(): void {
+    this.#handler = undefined;
+    if (this.socket !== undefined) closeFlushed(this.socket);
+  }
+
   readonly #onRead = (length: number, _buffer: Uint8Array): boolean => {
+    const handler = this.#handler;
+    try {
+      this.#read(length);
+    } catch (error) {
+      this.destroy();
+      if (handler === undefined) throw error;
+      handler.onFault(error);
+    }
+    return true;
+  };
+
+  #read(length: number): void {
     this.responseBytes += length;
     switch (this.#state) {
       case 'head':
@@ -196,8 +218,7 @@ export class HttpConnection implements ConnectCallbacks {
         this.#reusable = false;
         this.socket?.destroy();
     }
-    return true;
-  };
+  }
 
   #readHead(length: number): void {
     let bytes: Buffer = READ_BUFFER;

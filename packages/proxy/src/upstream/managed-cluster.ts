@@ -1,6 +1,7 @@
 // One version of one cluster: its settings, its hosts and the balancer over them.
 import type { ClusterStats, StatsStore } from '../observe/stats.ts';
-import { type Balancer, type Draw, makeBalancer, pickUntried } from './balancers/balancer.ts';
+import type { Balancer, Draw } from './balancers/balancer.ts';
+import { makeBalancer, pickUntried } from './balancers/make-balancer.ts';
 import type { Cluster, PickContext } from './cluster.ts';
 import type { ClusterSpec, EndpointSpec } from './cluster-spec.ts';
 import { NameWatch, type Resolve } from './dns.ts';

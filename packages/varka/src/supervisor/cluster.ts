@@ -37,6 +37,7 @@ import { createDnsView } from '@varka/node/dns/view.ts';
 import { ImageCatalog } from '@varka/node/images/image-catalog.ts';
 import { type NodeAgent, startNode } from '@varka/node/pods/node.ts';
 import { ClusterNetwork } from '@varka/node/sandbox/cluster-network.ts';
+import { startServiceProxy } from '@varka/node/services/service-proxy.ts';
 import type { MeshStatus, SupervisorConfig } from '../protocol.ts';
 import { GatewayEndpoints } from './gateway-endpoints.ts';
 import { GatewayPublisher } from './gateway-publisher.ts';
@@ -115,6 +116,7 @@ export class Cluster {
         this.#startControllers(),
         this.#startControlPlane(),
         this.#startDns(),
+        this.#startServiceProxy(network),
         this.#startNode(network, bundle),
       ]);
       await installMesh(this.client, { gatewayHost: `127.0.0.1:${this.#config.ports.http}` });
@@ -264,6 +266,16 @@ export class Cluster {
       log: createLogger('dns'),
     });
     this.#stops.push(() => dns.close());
+  }
+
+  async #startServiceProxy(network: ClusterNetwork): Promise<void> {
+    const proxy = await startServiceProxy({
+      services: this.informers.informer<Service>(kinds.Service),
+      endpointSlices: this.informers.informer<EndpointSlice>(kinds.EndpointSlice),
+      network,
+      log: createLogger('node'),
+    });
+    this.#stops.push(() => proxy.stop());
   }
 
   async #startNode(network: ClusterNetwork, bundle: ReturnType<typeof bundleProxy>): Promise<void> {

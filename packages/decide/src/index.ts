@@ -1,3 +1,0 @@
-// What the rules say about one request.
-export { type CompiledRouteTable, compileRouteTable } from './compile-route-table.ts';
-export type * from './route-table.ts';

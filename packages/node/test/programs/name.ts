@@ -1,0 +1,13 @@
+// Answers every connection and every datagram on port 8080 with "NAME for ADDRESS".
+import { createSocket } from 'node:dgram';
+import { createServer } from 'node:net';
+
+const name = process.argv[2] ?? 'nobody';
+createServer((socket) => {
+  socket.on('error', () => socket.destroy());
+  socket.end(`${name} for ${socket.remoteAddress}`);
+}).listen(8080, '0.0.0.0', () => {
+  const udp = createSocket('udp4');
+  udp.on('message', (_message, from) => udp.send(`${name} for ${from.address}`, from.port, from.address));
+  udp.bind(8080, '0.0.0.0', () => console.log('up'));
+});
