@@ -8,6 +8,8 @@ import { compileCacheDirectory } from './compile-cache.ts';
 /** Istio's own names for its proxy, so that manifests made for Istio find ours. */
 const PROXY_IMAGES = ['varka/proxyv2', 'docker.io/istio/proxyv2', 'istio/proxyv2'];
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning'];
+/** MiB for each half of the young generation: under load a sidecar then keeps its idle size, at no measurable cost in CPU. */
+const PROXY_NODE = [...NODE, '--max-semi-space-size=2'];
 
 export function catalogEntries(
   userEntries: readonly CatalogEntry[],
@@ -15,7 +17,7 @@ export function catalogEntries(
   cache: string,
 ): CatalogEntry[] {
   const env = { NODE_COMPILE_CACHE: compileCacheDirectory(cache) };
-  const proxy = PROXY_IMAGES.map((image) => ({ image, program: { entrypoint: [...NODE, proxyBundle], env } }));
+  const proxy = PROXY_IMAGES.map((image) => ({ image, program: { entrypoint: [...PROXY_NODE, proxyBundle], env } }));
   const demos = chainImages.map(({ image, module }) => {
     const path = fileURLToPath(module);
     return { image, program: { entrypoint: [...NODE, path], env, workingDir: dirname(path) } };
