@@ -52,6 +52,12 @@ function hex(port: number): string {
   return port.toString(16).toUpperCase().padStart(4, '0');
 }
 
+/** Ended, holding nothing, until its parent looks: for what lost its own parent that is the machine's init. */
+function isZombie(pid: number): boolean {
+  const stat = readOr('', () => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+}
+
 /** One line for each thing that is still there. */
 export function leftovers(mesh: Mesh, { namespaces, ports }: Traces): string[] {
   const found: string[] = [];
@@ -59,7 +65,7 @@ export function leftovers(mesh: Mesh, { namespaces, ports }: Traces): string[] {
     const held = namespacesOf(pid).filter((name) => namespaces.includes(name));
     const command = readOr('', () => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '));
     const environment = readOr('', () => readFileSync(`/proc/${pid}/environ`, 'utf8'));
-    if (pid === process.pid) continue;
+    if (pid === process.pid || isZombie(pid)) continue;
     // The front is not in the namespaces; it is known by its home, which no other test shares.
     const front =
       /packages\/varka\/src\/(main|supervisor)/.test(command) && environment.includes(`VARKA_HOME=${mesh.home}\0`);
