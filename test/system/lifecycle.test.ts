@@ -134,6 +134,24 @@ test('a second Ctrl-C ends everything at once', { skip }, async (t) => {
   assert.deepEqual(leftovers(mesh, running), []);
 });
 
+test('Ctrl-C at any moment of starting ends it', { skip, timeout: 120_000 }, async (t) => {
+  // From the first thing that start-up leaves on the disk to the last: between them nothing may be too early to stop.
+  for (const sign of ['lock', 'control.sock', 'runtime.json']) {
+    const mesh = newMesh(t);
+    const child = mesh.startVarka('up', ...ANY_PORT);
+    child.stdout?.resume();
+    child.stderr?.resume();
+    const exit = once(child, 'close');
+    await eventually(`${sign} is there`, 30_000, () => (existsSync(join(mesh.directory, sign)) ? true : undefined));
+    child.kill('SIGINT');
+    const patience = AbortSignal.timeout(20_000);
+    await Promise.race([exit, once(patience, 'abort').then(() => Promise.reject(new Error(`hangs after ${sign}`)))]);
+    for (const file of ['lock', 'control.sock', 'runtime.json'])
+      assert.equal(existsSync(join(mesh.directory, file)), false, `${file} is left after ${sign}`);
+    assert.match((await mesh.varka('status')).stderr, /VARKA108/);
+  }
+});
+
 test('a mesh whose front is killed vanishes, and the next up recovers with all its objects', { skip }, async (t) => {
   const mesh = newMesh(t);
   assert.equal((await mesh.up('-f', '-')).code, 1); // nothing on the standard input is nothing to apply

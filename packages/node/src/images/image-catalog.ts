@@ -117,7 +117,7 @@ function unknownImage({ image, container }: ImageUse): string {
   const repository = parseImage(image)?.repository.replace(/^docker\.io\/(library\/)?/, '') ?? image;
   return (
     `no program on this machine stands in for image "${image}": add one to varka.yaml ` +
-    `(images: [{image: "${repository}", command: ["/path/to/program"]}]) or annotate the pod with ` +
+    `(images: [{image: "${repository}", command: ["/path/to/program"]}]) and start Varka again, or annotate the pod with ` +
     `${COMMAND_ANNOTATION}.${container}: "/path/to/program --flags"`
   );
 }

@@ -1,5 +1,5 @@
 // `varka down`: an orderly stop, or an end in any case. Returns once every process is gone.
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { profileFlag } from '../errors.ts';
 import { requestStop } from '../front/control-client.ts';
 import { lockHolder } from '../front/lock.ts';
@@ -32,7 +32,7 @@ export async function down(profile: Profile, { purge }: { purge: boolean }): Pro
       rmSync(profile.lock, { force: true });
     }
   }
-  if (purge) {
+  if (purge && existsSync(profile.directory)) {
     rmSync(profile.directory, { recursive: true, force: true });
     process.stdout.write(`deleted ${profile.directory}\n`);
   }

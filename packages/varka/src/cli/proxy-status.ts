@@ -4,7 +4,7 @@ import type { Profile } from '../profile.ts';
 import { table } from './table.ts';
 
 export async function proxyStatus(profile: Profile, output: 'text' | 'json'): Promise<void> {
-  const { proxies, version } = await fetchStatus(profile);
+  const { proxies } = await fetchStatus(profile);
   if (output === 'json') {
     process.stdout.write(`${JSON.stringify(proxies, null, 2)}\n`);
     return;
@@ -17,7 +17,7 @@ export async function proxyStatus(profile: Profile, output: 'text' | 'json'): Pr
     proxy.eds,
     proxy.rds,
     'istiod',
-    proxy.version || version,
+    proxy.version,
   ]);
   process.stdout.write(
     rows.length === 0

@@ -70,6 +70,7 @@ export class Front {
   #control: { close(): Promise<void> } | undefined;
   #supervisor: SupervisorProcess | undefined;
   #stopping: Promise<void> | undefined;
+  #opening: Promise<void> | undefined;
 
   constructor(options: FrontOptions, report: (event: ProgressEvent) => void) {
     this.#options = options;
@@ -84,8 +85,8 @@ export class Front {
     try {
       const { promise, resolve, reject } = Promise.withResolvers<Extract<FromSupervisor, { type: 'ready' }>>();
       promise.catch(() => undefined); // it may fail before it is waited for, and is waited for in any case
-      await this.#open();
-      if (this.#stopAsked) throw problem('stopped-early', { name: this.#options.profile.name });
+      this.#opening = this.#open();
+      await this.#opening;
       await this.#launch(resolve, reject);
       const { tryPath, complete } = await promise;
       this.#started = true;
@@ -173,6 +174,10 @@ export class Front {
       waitSeconds,
     };
     const log = await openLog(profile);
+    if (this.#stopAsked) {
+      closeSync(log);
+      throw problem('stopped-early', { name: profile.name });
+    }
     const supervisor = new SupervisorProcess(config, log, (message) => {
       if (message.type === 'progress') this.#tell(message.event);
       else if (message.type === 'ready') onReady(message);
@@ -219,6 +224,8 @@ export class Front {
 
   async #stop(): Promise<void> {
     this.#phase = 'stopping';
+    // What is half open cannot be closed yet; `start` closes it, sees that a stop was asked for, and goes no further.
+    await this.#opening?.catch(() => undefined);
     const supervisor = this.#supervisor;
     if (supervisor !== undefined) {
       const timer = setTimeout(() => {
@@ -245,12 +252,15 @@ export class Front {
     this.#phase = 'stopping';
     for (const { server } of this.#listeners) if (server.listening) server.close();
     await this.#supervisor?.kill();
-    // Only the holder of the lock may touch these files: they may be another front's.
-    if (this.#release === undefined) return;
-    removeRuntime(this.#options.profile);
-    this.#release();
+    const [release, control] = [this.#release, this.#control];
     this.#release = undefined;
-    await this.#control?.close();
+    this.#control = undefined;
+    // Only the holder of the lock may touch these files: they may be another front's.
+    if (release !== undefined) {
+      removeRuntime(this.#options.profile);
+      release();
+    }
+    await control?.close();
   }
 
   /** A front that was killed takes its supervisor with it; should that still be ending, it is waited for. */
@@ -305,13 +315,19 @@ export class Front {
       profile: profile.name,
       pid: process.pid,
       startedAt: this.#startedAt.toISOString(),
-      phase: this.#phase,
+      phase: this.#phaseOf(mesh),
       version: VERSION,
       ...this.#addresses(),
       sandbox: 'netns',
       privilege: this.#privilege,
       ...mesh,
     };
+  }
+
+  /** Once started, as the pods are now. */
+  #phaseOf({ pods }: MeshStatus): Phase {
+    if (this.#phase !== 'ready' && this.#phase !== 'incomplete') return this.#phase;
+    return pods.every(({ ready, phase }) => phase === 'Succeeded' || isWhole(ready)) ? 'ready' : 'incomplete';
   }
 
   #ask(query: 'status' | 'syncz'): Promise<unknown> {
@@ -323,6 +339,12 @@ export class Front {
     this.#report(event);
     for (const watcher of this.#watchers) watcher(event);
   }
+}
+
+/** `2/2` is, `1/2` is not. */
+function isWhole(ready: string): boolean {
+  const [have, want] = ready.split('/');
+  return have === want;
 }
 
 /** From when the command was typed: the launcher's start, which may have been another process. */

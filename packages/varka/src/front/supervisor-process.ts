@@ -25,6 +25,7 @@ export class SupervisorProcess {
   readonly #child: ChildProcess;
   readonly #queries = new Map<number, PendingQuery>();
   #nextQuery = 1;
+  #killing: Promise<void> | undefined;
 
   constructor(config: SupervisorConfig, log: number, onMessage: (message: FromSupervisor) => void) {
     const [program, ...args] = namespaceCommand(config.privilege);
@@ -86,7 +87,13 @@ export class SupervisorProcess {
   }
 
   /** Ends everything inside at once, and waits until the kernel has done so. */
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    // Who asks later waits for the same processes: the second of them is no longer found once the first is gone.
+    this.#killing ??= this.#kill();
+    return this.#killing;
+  }
+
+  async #kill(): Promise<void> {
     const processes = this.processes();
     this.#child.kill('SIGKILL');
     await waitUntilGone(processes, KILL_TIMEOUT_MS);

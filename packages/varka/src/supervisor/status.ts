@@ -8,6 +8,7 @@ import type { ServiceObject } from '@varka/mesh/registry/service.ts';
 import type { ControlPlane } from '@varka/mesh/serve/control-plane.ts';
 import type { ProxyStatus as MeshProxyStatus } from '@varka/mesh/serve/proxy-status.ts';
 import type { FindingStatus, MeshStatus, ProxyStatus } from '../protocol.ts';
+import { VERSION } from '../version.ts';
 import { summarize } from './pod-summary.ts';
 
 export function meshStatus(informers: InformerSet, controlPlane: ControlPlane | undefined): MeshStatus {
@@ -25,7 +26,8 @@ function compare(a: string, b: string): number {
 }
 
 function proxyStatus({ proxy, cds, lds, eds, rds, version }: MeshProxyStatus): ProxyStatus {
-  return { name: proxy, cds, lds, eds, rds, version };
+  // Our own proxy comes from where this does, and does not say its version.
+  return { name: proxy, cds, lds, eds, rds, version: version === '' ? VERSION : version };
 }
 
 function refusals({ proxy, errors }: MeshProxyStatus): FindingStatus[] {
