@@ -98,6 +98,10 @@ export class Mesh {
       },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    // A program that reads no input may have ended before it is given: its exit code and output tell how it went.
+    child.stdin.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
     child.stdin.end(input ?? '');
     return child;
   }
