@@ -41,8 +41,8 @@ export async function loadWithWrk(load: Load): Promise<LoadResult> {
     requests: Number(total[1]),
     seconds: Number(total[2]),
     failures: failures.reduce((sum, count) => sum + Number(count), 0),
-    p50Ms: milliseconds(/50%\s+(\S+)/.exec(text)?.[1]),
-    p99Ms: milliseconds(/99%\s+(\S+)/.exec(text)?.[1]),
+    p50Ms: milliseconds(/^\s+50%\s+(\S+)/m.exec(text)?.[1]),
+    p99Ms: milliseconds(/^\s+99%\s+(\S+)/m.exec(text)?.[1]),
   };
 }
 
