@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import fc from 'fast-check';
+import { nsswitchConf } from '../src/netns/etc-files.ts';
 import { expand } from '../src/pods/expansion.ts';
 import { isCaptured } from '../src/pods/pod-policy.ts';
 import {
@@ -15,7 +16,6 @@ import {
 import { firstProbe, observe, type ProbeKind, timingOf } from '../src/pods/probe-state.ts';
 import { afterExit, goSeconds, NO_CRASHES, shouldRestart } from '../src/pods/restart-backoff.ts';
 import { AddressPool, firstHost } from '../src/sandbox/address-pool.ts';
-import { nsswitchConf } from '../src/sandbox/etc-files.ts';
 import { parseStat } from '../src/sandbox/processes.ts';
 
 describe('$(VAR) expansion', () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { EndpointSlice, Service } from '@varka/kube/client/typed-objects.ts';
-import { endedUdpPairs, serviceRules } from '../src/services/service-rules.ts';
+import { endedUdpPairs, serviceRules } from '../src/netns/services/service-rules.ts';
 import { service, slice } from './support/services.ts';
 
 const rulesOf = (services: Service[], slices: EndpointSlice[]) =>

@@ -8,6 +8,13 @@ export interface ImageProgram {
   readonly entrypoint: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly workingDir?: string;
+  /**
+   * What stands in for the image's own executables, by the name or path that a container's `command` or an exec gives:
+   * `/app`, `fortio`, or a bare word that old clients leave of a command (`load`). Its words are replaced by the argv.
+   */
+  readonly commands?: Readonly<Record<string, readonly string[]>>;
+  /** True: the program keeps data. It finds a directory that outlives the pod in the variable DATA_DIR. */
+  readonly keepsData?: boolean;
 }
 
 /** One row: the image's repository without tag or digest, `*` allowed for any run of characters but `/`. */

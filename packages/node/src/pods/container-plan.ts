@@ -32,13 +32,15 @@ export interface PlanContext {
   readonly hostname: string;
   /** A directory of the container's own. */
   readonly home: string;
+  /** Where programs that keep data find theirs again: the same for every pod of a workload. */
+  readonly dataDirectory: string;
   /** What every program gets: PATH, and what the supervisor wants passed on. Nothing else is inherited. */
   readonly baseEnv: Readonly<Record<string, string>>;
   readonly serviceEnv: Readonly<Record<string, string>>;
 }
 
 export async function planContainer(container: Container, context: PlanContext): Promise<ContainerPlan> {
-  const { pod, home, hostname } = context;
+  const { pod, home, hostname, dataDirectory } = context;
   const image = container.image ?? '';
   const resolution = context.images.resolveFor({
     image,
@@ -51,11 +53,20 @@ export async function planContainer(container: Container, context: PlanContext):
   }
   const { program } = resolution;
   mkdirSync(home, { recursive: true });
+  if (program.keepsData === true) mkdirSync(dataDirectory, { recursive: true });
   const own = await resolveEnvironment(container, { ...context, service: context.serviceEnv });
   return {
     argv: resolveCommand(container, program, own),
     // HOME and TMPDIR apart, since the file system is shared: two pods must not meet in each other's files by chance.
-    env: { ...context.baseEnv, HOME: home, TMPDIR: home, ...program.env, HOSTNAME: hostname, ...own },
+    env: {
+      ...context.baseEnv,
+      HOME: home,
+      TMPDIR: home,
+      ...(program.keepsData === true ? { DATA_DIR: dataDirectory } : {}),
+      ...program.env,
+      HOSTNAME: hostname,
+      ...own,
+    },
     cwd: container.workingDir ?? program.workingDir ?? '/',
     imageId: `varka://${program.entrypoint.join(' ')}`,
   };

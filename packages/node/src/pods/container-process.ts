@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PodProcess, PodSandbox } from '../sandbox/pod-sandbox.ts';
+import type { PodProcess, PodSandbox } from '../sandbox/pod-network.ts';
 import { killSession, signalProcess } from '../sandbox/processes.ts';
 import type { ContainerLog, LogStream } from './container-log.ts';
 import type { ContainerPlan } from './container-plan.ts';

@@ -6,7 +6,7 @@ import { type Clock, sleep, timestamp } from '@varka/kube/client/clock.ts';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import type { Logger } from '@varka/kube/log.ts';
 import type { Container } from 'kubernetes-types/core/v1.d.ts';
-import type { PodSandbox } from '../sandbox/pod-sandbox.ts';
+import type { PodSandbox } from '../sandbox/pod-network.ts';
 import { type AttendanceListener, attend } from './container-attendance.ts';
 import { ContainerLog, rotatedPath } from './container-log.ts';
 import { type ContainerPlan, ImageError } from './container-plan.ts';

@@ -50,7 +50,14 @@ export function resolveCommand(
   const words = [...(command ?? []), ...(container.args ?? [])].map((word) =>
     expand(word, (name) => environment[name]),
   );
-  return command === undefined ? [...program.entrypoint, ...words] : words;
+  return command === undefined ? [...program.entrypoint, ...words] : standIn(words, program);
+}
+
+/** The words of a command with the image's own executable replaced by the program that stands in for it. */
+export function standIn(words: readonly string[], { commands = {} }: ImageProgram): string[] {
+  const [first = '', ...rest] = words;
+  const argv = Object.hasOwn(commands, first) ? commands[first] : undefined;
+  return argv === undefined ? [...words] : [...argv, ...rest];
 }
 
 async function importAll(

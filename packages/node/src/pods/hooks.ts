@@ -1,7 +1,7 @@
 // Lifecycle hooks and exec probes: a command in the container's surroundings, or a request to it.
 import { type Clock, sleep } from '@varka/kube/client/clock.ts';
 import type { LifecycleHandler } from 'kubernetes-types/core/v1.d.ts';
-import type { PodSandbox } from '../sandbox/pod-sandbox.ts';
+import type { PodSandbox } from '../sandbox/pod-network.ts';
 import type { ContainerPlan } from './container-plan.ts';
 import { ContainerProcess } from './container-process.ts';
 import { httpGet, type ProbeResult, type ProbeTarget } from './prober.ts';

@@ -1,8 +1,8 @@
 // The node agent (Kubernetes: the kubelet, and the part of a scheduler that one node needs).
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import type { KubeClient } from '@varka/kube/client/client.ts';
 import { type Clock, sleep, systemClock, timestamp } from '@varka/kube/client/clock.ts';
 import { EventRecorder } from '@varka/kube/client/event-recorder.ts';
@@ -14,7 +14,7 @@ import type { KubeObject } from '@varka/kube/object.ts';
 import type { PodBackend } from '@varka/kube/server/pod-backend.ts';
 import { isStatus, StatusError } from '@varka/kube/status-error.ts';
 import type { ImageCatalog } from '../images/image-catalog.ts';
-import type { ClusterNetwork } from '../sandbox/cluster-network.ts';
+import type { PodNetwork } from '../sandbox/pod-network.ts';
 import { reapOrphans } from '../sandbox/processes.ts';
 import type { ConfigSource } from './environment.ts';
 import { nodeLabels, registerNode } from './node-object.ts';
@@ -34,7 +34,7 @@ export interface NodeOptions {
   readonly nodeName: string;
   readonly stateDir: string;
   readonly images: ImageCatalog;
-  readonly network: ClusterNetwork;
+  readonly network: PodNetwork;
   /** cluster.local */
   readonly clusterDomain: string;
   /** Where pods send their DNS questions. */
@@ -50,7 +50,7 @@ export interface NodeOptions {
 export interface NodeAgent {
   readonly backend: PodBackend;
   /** A connection from inside the pod to a port of its own, as `kubectl port-forward` makes. */
-  connect(namespace: string, pod: string, port: number): Socket;
+  connect(namespace: string, pod: string, port: number): Duplex;
   /** Ends every pod's processes, with this much time for SIGTERM; the objects stay as they are. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -113,6 +113,7 @@ class PodManager {
       config: configSource(client),
       events: new EventRecorder({ client, component: 'kubelet', host: nodeName, log, clock }),
       podsDirectory: join(stateDir, 'pods'),
+      dataDirectory: join(stateDir, 'data'),
       baseEnv: { PATH: process.env['PATH'] ?? DEFAULT_PATH, ...options.baseEnv },
       serviceEnv: { KUBERNETES_SERVICE_HOST: api.address, KUBERNETES_SERVICE_PORT: String(api.port) },
     };

@@ -10,8 +10,7 @@ import type { Logger } from '@varka/kube/log.ts';
 import { isStatus } from '@varka/kube/status-error.ts';
 import type { Container, ContainerStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { ImageCatalog } from '../images/image-catalog.ts';
-import type { ClusterNetwork } from '../sandbox/cluster-network.ts';
-import type { PodSandbox } from '../sandbox/pod-sandbox.ts';
+import type { PodNetwork, PodSandbox } from '../sandbox/pod-network.ts';
 import { planContainer } from './container-plan.ts';
 import { ContainerRunner, type EventType, type Restored } from './container-runner.ts';
 import { type ConfigSource, ContainerConfigError } from './environment.ts';
@@ -26,13 +25,14 @@ const DELETE_RETRY_MS = 500;
 /** What all pods of the node share. */
 export interface NodeContext {
   readonly client: KubeClient;
-  readonly network: ClusterNetwork;
+  readonly network: PodNetwork;
   readonly images: ImageCatalog;
   readonly config: ConfigSource;
   readonly events: EventRecorder;
   readonly clock: Clock;
   readonly log: Logger;
   readonly podsDirectory: string;
+  readonly dataDirectory: string;
   readonly clusterDomain: string;
   readonly dnsAddress: string;
   readonly baseEnv: Readonly<Record<string, string>>;
@@ -311,6 +311,7 @@ export class PodWorker {
       hostIp: network.nodeAddress,
       hostname: hostnameOf(this.#pod),
       home: join(directory, 'home'),
+      dataDirectory: join(this.#context.dataDirectory, ...workloadPath(this.#pod), container.name),
       baseEnv,
       serviceEnv,
     });
@@ -341,6 +342,18 @@ export class PodWorker {
       }),
     );
   }
+}
+
+/** namespace/NAME of what the pod is a copy of: of a Deployment's pod the name without the two generated parts. */
+function workloadPath(pod: Pod): [string, string] {
+  const { namespace = '', name = '', ownerReferences = [], labels = {} } = pod.metadata ?? {};
+  const owner = ownerReferences.find(({ controller }) => controller === true);
+  const hash = labels['pod-template-hash'];
+  if (owner === undefined) return [namespace, name];
+  return [
+    namespace,
+    hash !== undefined && owner.name.endsWith(`-${hash}`) ? owner.name.slice(0, -hash.length - 1) : owner.name,
+  ];
 }
 
 /** No Kubernetes name has an underscore. */

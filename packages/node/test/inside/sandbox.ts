@@ -8,7 +8,7 @@ import { hostname as ownHostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { PodSandbox } from '../../src/sandbox/pod-sandbox.ts';
+import type { NetnsSandbox } from '../../src/netns/netns-sandbox.ts';
 import { processTable } from '../../src/sandbox/processes.ts';
 import { createNetwork } from '../support/cluster.ts';
 
@@ -21,7 +21,7 @@ let pods = 0;
 const program = (name: string): string => fileURLToPath(new URL(`../programs/${name}.ts`, import.meta.url));
 const namespacesOf = (): string[] => ['net', 'mnt', 'uts'].map((kind) => readlinkSync(`/proc/self/ns/${kind}`));
 
-function createPod(options: { capture?: boolean; hostname?: string } = {}): PodSandbox {
+function createPod(options: { capture?: boolean; hostname?: string } = {}): NetnsSandbox {
   pods += 1;
   return network.createPod({
     hostname: options.hostname ?? `pod-${pods}`,
@@ -32,7 +32,7 @@ function createPod(options: { capture?: boolean; hostname?: string } = {}): PodS
   });
 }
 
-async function run(pod: PodSandbox, argv: readonly string[], cwd = '/'): Promise<string> {
+async function run(pod: NetnsSandbox, argv: readonly string[], cwd = '/'): Promise<string> {
   const { child, stdout, stderr } = pod.spawn(argv, { env: { PATH }, cwd });
   let output = '';
   for (const stream of [stdout, stderr]) stream.on('data', (chunk) => (output += chunk));
@@ -43,7 +43,7 @@ async function run(pod: PodSandbox, argv: readonly string[], cwd = '/'): Promise
   return output.trim();
 }
 
-async function serve(pod: PodSandbox, argv: readonly string[]): Promise<void> {
+async function serve(pod: NetnsSandbox, argv: readonly string[]): Promise<void> {
   const { stdout, stderr } = pod.spawn(argv, { env: { PATH }, cwd: '/' });
   stderr.pipe(process.stderr);
   await once(stdout, 'data');
@@ -61,7 +61,7 @@ async function read(socket: Socket): Promise<string> {
   return text;
 }
 
-const connect = (pod: PodSandbox, host: string, port: number, mark = 0, source = ''): Promise<string> =>
+const connect = (pod: NetnsSandbox, host: string, port: number, mark = 0, source = ''): Promise<string> =>
   run(pod, [process.execPath, program('connect'), host, String(port), String(mark), source]);
 
 after(async () => {
@@ -175,7 +175,7 @@ describe('the supervisor', () => {
 });
 
 describe('capture', () => {
-  const setUp = async (): Promise<{ app: PodSandbox; other: PodSandbox }> => {
+  const setUp = async (): Promise<{ app: NetnsSandbox; other: NetnsSandbox }> => {
     const app = createPod({ capture: true });
     const other = createPod();
     await serve(app, echo('app'));

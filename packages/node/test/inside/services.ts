@@ -12,8 +12,8 @@ import { fileURLToPath } from 'node:url';
 import { createInformer } from '@varka/kube/client/informer.ts';
 import type { EndpointSlice, Service } from '@varka/kube/client/typed-objects.ts';
 import { Service as ServiceKind, EndpointSlice as SliceKind } from '@varka/kube/kinds/refs.ts';
-import type { PodSandbox } from '../../src/sandbox/pod-sandbox.ts';
-import { startServiceProxy } from '../../src/services/service-proxy.ts';
+import type { NetnsSandbox } from '../../src/netns/netns-sandbox.ts';
+import { startServiceProxy } from '../../src/netns/services/service-proxy.ts';
 import { createNetwork } from '../support/cluster.ts';
 import { FakeKube } from '../support/fake-kube.ts';
 import { log } from '../support/log.ts';
@@ -36,7 +36,7 @@ after(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-function createPod(capture = false): PodSandbox {
+function createPod(capture = false): NetnsSandbox {
   pods += 1;
   return network.createPod({
     hostname: `pod-${pods}`,
@@ -48,7 +48,7 @@ function createPod(capture = false): PodSandbox {
 }
 
 /** A pod that says its name, over TCP and UDP, and whom it hears. */
-async function serving(name: string): Promise<PodSandbox> {
+async function serving(name: string): Promise<NetnsSandbox> {
   const pod = createPod();
   const program = fileURLToPath(new URL('../programs/name.ts', import.meta.url));
   const { stdout, stderr } = pod.spawn([process.execPath, program, name], { env: { PATH }, cwd: '/' });
@@ -57,13 +57,13 @@ async function serving(name: string): Promise<PodSandbox> {
   return pod;
 }
 
-async function call(pod: PodSandbox, host: string, port = 80): Promise<string> {
+async function call(pod: NetnsSandbox, host: string, port = 80): Promise<string> {
   let text = '';
   for await (const chunk of pod.connect(port, host)) text += chunk;
   return text;
 }
 
-async function callMany(pod: PodSandbox, host: string, times: number): Promise<Map<string, number>> {
+async function callMany(pod: NetnsSandbox, host: string, times: number): Promise<Map<string, number>> {
   const heard = new Map<string, number>();
   for (let done = 0; done < times; done++) {
     const name = (await call(pod, host)).split(' ')[0] as string;
@@ -84,7 +84,7 @@ async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-const refused = (pod: PodSandbox, host: string, port = 80) =>
+const refused = (pod: NetnsSandbox, host: string, port = 80) =>
   assert.rejects(call(pod, host, port), { code: 'ECONNREFUSED' });
 
 describe('a pod without a sidecar', () => {
@@ -186,7 +186,7 @@ describe('a pod without a sidecar', () => {
         servers.map(({ ip }) => ip),
       ),
     );
-    await eventually(() => call(clients[0] as PodSandbox, '10.96.1.5'));
+    await eventually(() => call(clients[0] as NetnsSandbox, '10.96.1.5'));
     const all = new Set<string>();
     for (const client of clients) {
       const heard = await callMany(client, '10.96.1.5', 8);

@@ -6,13 +6,13 @@ import { createInformer, type Informer } from '@varka/kube/client/informer.ts';
 import type { Event, Pod } from '@varka/kube/client/typed-objects.ts';
 import { Event as EventKind, Pod as PodKind } from '@varka/kube/kinds/refs.ts';
 import { type CatalogEntry, ImageCatalog } from '../../src/images/image-catalog.ts';
+import { NetnsNetwork } from '../../src/netns/netns-network.ts';
 import { type NodeAgent, startNode } from '../../src/pods/node.ts';
-import { ClusterNetwork } from '../../src/sandbox/cluster-network.ts';
 import { FakeKube } from './fake-kube.ts';
 import { log } from './log.ts';
 
-export function createNetwork(): ClusterNetwork {
-  return ClusterNetwork.create({
+export function createNetwork(): NetnsNetwork {
+  return NetnsNetwork.create({
     podCidr: '10.244.0.0/16',
     serviceCidr: '10.96.0.0/16',
     nodeLocalCidr: '10.96.0.0/28',
@@ -23,7 +23,7 @@ export function createNetwork(): ClusterNetwork {
 
 export interface Cluster {
   readonly kube: FakeKube;
-  readonly network: ClusterNetwork;
+  readonly network: NetnsNetwork;
   readonly stateDir: string;
   readonly node: NodeAgent;
   createPod(pod: Pod): Promise<Pod>;
@@ -37,7 +37,7 @@ export interface Cluster {
 
 export interface ClusterOptions {
   readonly images: readonly CatalogEntry[];
-  readonly network: ClusterNetwork;
+  readonly network: NetnsNetwork;
   /** Continue with an earlier cluster's objects and files. */
   readonly from?: Pick<Cluster, 'kube' | 'stateDir'>;
 }

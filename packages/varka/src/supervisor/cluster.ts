@@ -35,9 +35,9 @@ import { istioValidator } from '@varka/mesh/validate/istio-validator.ts';
 import { startDnsServer } from '@varka/node/dns/server.ts';
 import { createDnsView } from '@varka/node/dns/view.ts';
 import { ImageCatalog } from '@varka/node/images/image-catalog.ts';
+import { NetnsNetwork } from '@varka/node/netns/netns-network.ts';
+import { startServiceProxy } from '@varka/node/netns/services/service-proxy.ts';
 import { type NodeAgent, startNode } from '@varka/node/pods/node.ts';
-import { ClusterNetwork } from '@varka/node/sandbox/cluster-network.ts';
-import { startServiceProxy } from '@varka/node/services/service-proxy.ts';
 import type { MeshStatus, SupervisorConfig } from '../protocol.ts';
 import { GatewayEndpoints } from './gateway-endpoints.ts';
 import { GatewayPublisher } from './gateway-publisher.ts';
@@ -105,7 +105,7 @@ export class Cluster {
   async start(apiSocket: Promise<Server>, httpSocket: Promise<Server>, httpsSocket: Promise<Server>): Promise<void> {
     const bundle = bundleProxy(this.#config.profile.cache); // takes its time while the rest starts
     bundle.catch(() => undefined); // waited for below
-    const network = ClusterNetwork.create(NETWORK);
+    const network = NetnsNetwork.create(NETWORK);
     this.#stops.push(() => network.close());
     await this.#steps.run('api', 'API server', async (update) => {
       await this.#startApi(apiSocket);
@@ -268,7 +268,7 @@ export class Cluster {
     this.#stops.push(() => dns.close());
   }
 
-  async #startServiceProxy(network: ClusterNetwork): Promise<void> {
+  async #startServiceProxy(network: NetnsNetwork): Promise<void> {
     const proxy = await startServiceProxy({
       services: this.informers.informer<Service>(kinds.Service),
       endpointSlices: this.informers.informer<EndpointSlice>(kinds.EndpointSlice),
@@ -278,7 +278,7 @@ export class Cluster {
     this.#stops.push(() => proxy.stop());
   }
 
-  async #startNode(network: ClusterNetwork, bundle: ReturnType<typeof bundleProxy>): Promise<void> {
+  async #startNode(network: NetnsNetwork, bundle: ReturnType<typeof bundleProxy>): Promise<void> {
     const { profile, images } = this.#config;
     const log = createLogger('node');
     const { path, built } = await bundle;

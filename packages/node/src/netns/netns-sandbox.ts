@@ -1,41 +1,29 @@
 // One pod's place on this machine: its namespaces, the processes in them, and sockets that are made inside.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AF_INET, pipe, SOCK_STREAM, socket } from '../netlink/libc.ts';
+import type { PodProcess, PodSandbox, SpawnOptions } from '../sandbox/pod-network.ts';
+import { signalProcess } from '../sandbox/processes.ts';
 import { closeNamespaces, insideNamespaces, insideNetwork, type NamespaceFds } from './namespaces.ts';
-import { signalProcess } from './processes.ts';
 
 /** A killed process is gone in well under this, unless the kernel holds it in the middle of some I/O. */
 const KILL_PATIENCE_MS = 5_000;
 
-export interface SpawnOptions {
-  /** The whole environment: nothing is inherited. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-}
-
-/** A process of a pod; the leader of a session of its own, so that all it starts can be ended with it. */
-export interface PodProcess {
-  readonly child: ChildProcess;
-  readonly stdout: Socket;
-  readonly stderr: Socket;
-}
-
-interface PodSandboxParts {
+interface NetnsSandboxParts {
   readonly ip: string;
   readonly namespaces: NamespaceFds;
   readonly onDestroy: () => void;
 }
 
-export class PodSandbox {
+export class NetnsSandbox implements PodSandbox {
   readonly ip: string;
   readonly #namespaces: NamespaceFds;
   readonly #onDestroy: () => void;
   #destroyed: Promise<void> | undefined;
 
-  constructor({ ip, namespaces, onDestroy }: PodSandboxParts) {
+  constructor({ ip, namespaces, onDestroy }: NetnsSandboxParts) {
     this.ip = ip;
     this.#namespaces = namespaces;
     this.#onDestroy = onDestroy;

@@ -3,12 +3,12 @@ import { type Clock, systemClock, type Timer } from '@varka/kube/client/clock.ts
 import type { Informer } from '@varka/kube/client/informer.ts';
 import type { EndpointSlice, Service } from '@varka/kube/client/typed-objects.ts';
 import type { Logger } from '@varka/kube/log.ts';
-import { forgetFlows } from '../netlink/conntrack.ts';
-import type { NetlinkSocket } from '../netlink/netlink.ts';
-import { IPPROTO_UDP } from '../netlink/nft-expressions.ts';
-import { openNetfilter } from '../netlink/nftables.ts';
-import type { ClusterNetwork } from '../sandbox/cluster-network.ts';
-import { orUnavailable } from '../sandbox/errors.ts';
+import { forgetFlows } from '../../netlink/conntrack.ts';
+import type { NetlinkSocket } from '../../netlink/netlink.ts';
+import { IPPROTO_UDP } from '../../netlink/nft-expressions.ts';
+import { openNetfilter } from '../../netlink/nftables.ts';
+import { orUnavailable } from '../../sandbox/errors.ts';
+import type { NetnsNetwork } from '../netns-network.ts';
 import { endedUdpPairs, NO_RULES, type ServiceRules, serviceRules } from './service-rules.ts';
 import { ServiceTable } from './service-table.ts';
 
@@ -21,7 +21,7 @@ export interface ServiceProxyOptions {
   /** They stay the caller's. */
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
-  readonly network: ClusterNetwork;
+  readonly network: NetnsNetwork;
   readonly log: Logger;
   readonly clock?: Clock;
 }

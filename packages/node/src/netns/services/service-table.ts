@@ -1,6 +1,6 @@
 // Cluster IPs in the kernel: connections to a service's address are translated to one of its endpoints.
-import { ipv4Bytes } from '../netlink/libc.ts';
-import type { NetlinkSocket } from '../netlink/netlink.ts';
+import { ipv4Bytes } from '../../netlink/libc.ts';
+import type { NetlinkSocket } from '../../netlink/netlink.ts';
 import {
   type Choice,
   drop,
@@ -14,8 +14,8 @@ import {
   portBytes,
   translateByMap,
   translateSource,
-} from '../netlink/nft-expressions.ts';
-import { type BaseChain, type DataType, NftTransaction, type Rule, type SetElement } from '../netlink/nftables.ts';
+} from '../../netlink/nft-expressions.ts';
+import { type BaseChain, type DataType, NftTransaction, type Rule, type SetElement } from '../../netlink/nftables.ts';
 import type { ServiceRules } from './service-rules.ts';
 
 const TABLE = 'varka-services';

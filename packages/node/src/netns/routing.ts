@@ -9,7 +9,7 @@ import {
   rejectWithReset,
 } from '../netlink/nft-expressions.ts';
 import { type BaseChain, createTable, type Rule } from '../netlink/nftables.ts';
-import { SandboxUnavailableError } from './errors.ts';
+import { SandboxUnavailableError } from '../sandbox/errors.ts';
 
 const TABLE = 'varka-routing';
 

@@ -13,12 +13,13 @@ import {
   linkUp,
   RouteSocket,
 } from '../netlink/route.ts';
-import { AddressPool, type Cidr, contains, firstHost, parseCidr } from './address-pool.ts';
+import { AddressPool, type Cidr, contains, firstHost, parseCidr } from '../sandbox/address-pool.ts';
+import { orUnavailable } from '../sandbox/errors.ts';
+import type { PodNetwork, PodNetworkOptions } from '../sandbox/pod-network.ts';
 import { installCapture } from './capture.ts';
-import { orUnavailable } from './errors.ts';
-import { type EtcOptions, missingFiles, mountEtcFiles, writeEtcFiles } from './etc-files.ts';
+import { missingFiles, mountEtcFiles, writeEtcFiles } from './etc-files.ts';
 import { closeNamespaces, closeOnExec, createNamespaces } from './namespaces.ts';
-import { PodSandbox } from './pod-sandbox.ts';
+import { NetnsSandbox } from './netns-sandbox.ts';
 import { enableForwarding, refuseWhatLeadsTo } from './routing.ts';
 
 /**
@@ -30,7 +31,7 @@ const NODE_LINK = 'varka0';
 /** Every pod's gateway, on every pod's link. Locally administered (0x02 in the first byte), "varka" in the rest. */
 const GATEWAY_HARDWARE_ADDRESS = Buffer.from([0x0e, 0x76, 0x61, 0x72, 0x6b, 0x61]);
 
-export interface ClusterNetworkOptions {
+export interface NetnsNetworkOptions {
   /** 10.244.0.0/16: its first address is the node's and every pod's gateway. */
   readonly podCidr: string;
   /** 10.96.0.0/16: cluster IPs; what no rule of a service translates is refused. */
@@ -43,26 +44,19 @@ export interface ClusterNetworkOptions {
   readonly probeSource: string;
 }
 
-export interface PodNetworkOptions extends Omit<EtcOptions, 'ip'> {
-  /** Where the pod's /etc files are kept. */
-  readonly directory: string;
-  /** Lead its TCP traffic through the sidecar on 15001 and 15006. */
-  readonly capture: boolean;
-}
-
-export class ClusterNetwork {
+export class NetnsNetwork implements PodNetwork {
   readonly podCidr: string;
   readonly nodeAddress: string;
   readonly probeSource: string;
   /** What this machine lacks, in a sentence for the user. */
   readonly warning: string | undefined;
-  readonly #options: ClusterNetworkOptions;
+  readonly #options: NetnsNetworkOptions;
   readonly #nodeLocal: Cidr;
   readonly #route: RouteSocket;
   readonly #addresses: AddressPool;
-  readonly #pods = new Set<PodSandbox>();
+  readonly #pods = new Set<NetnsSandbox>();
 
-  private constructor(options: ClusterNetworkOptions) {
+  private constructor(options: NetnsNetworkOptions) {
     this.#options = options;
     this.podCidr = options.podCidr;
     this.nodeAddress = firstHost(options.podCidr);
@@ -76,8 +70,8 @@ export class ClusterNetwork {
   }
 
   /** The process must already be in the cluster's own, still empty, network namespace. */
-  static create(options: ClusterNetworkOptions): ClusterNetwork {
-    return new ClusterNetwork(options);
+  static create(options: NetnsNetworkOptions): NetnsNetwork {
+    return new NetnsNetwork(options);
   }
 
   /** Services there are the node's own: they are reached as they are, without a sidecar and without a translation. */
@@ -101,8 +95,7 @@ export class ClusterNetwork {
     orUnavailable('services', () => refuseWhatLeadsTo(linkIndex));
   }
 
-  /** A place for one pod; throws what the kernel refused, leaving nothing behind. */
-  createPod(options: PodNetworkOptions): PodSandbox {
+  createPod(options: PodNetworkOptions): NetnsSandbox {
     const ip = this.#addresses.allocate();
     const link = linkName(ip);
     let route: LinkRoute | undefined;
@@ -117,7 +110,7 @@ export class ClusterNetwork {
           orUnavailable('capture', () => installCapture({ probeSource, nodeLocal: this.#nodeLocal }));
         }
       });
-      const pod = new PodSandbox({
+      const pod = new NetnsSandbox({
         ip,
         namespaces,
         onDestroy: () => {

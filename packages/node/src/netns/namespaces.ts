@@ -11,7 +11,7 @@ import {
   setns,
   unshare,
 } from '../netlink/libc.ts';
-import { orUnavailable } from './errors.ts';
+import { orUnavailable } from '../sandbox/errors.ts';
 
 /** Descriptors that hold a pod's namespaces open; nothing else but its processes does. */
 export interface NamespaceFds {

@@ -14,7 +14,7 @@ import {
 } from '../netlink/nft-expressions.ts';
 import { type BaseChain, createTable, type Rule } from '../netlink/nftables.ts';
 import { LOOPBACK_INDEX } from '../netlink/route.ts';
-import type { Cidr } from './address-pool.ts';
+import type { Cidr } from '../sandbox/address-pool.ts';
 
 export const TABLE = 'varka';
 export const OUTBOUND_PORT = 15001;
