@@ -1,11 +1,5 @@
 // The images that the chain's programs stand in for: rows for the image catalog, as plain data.
-
-export interface DemoImage {
-  /** The image's repository, without tag. */
-  readonly image: string;
-  /** The program, to be run by Node. */
-  readonly module: URL;
-}
+import type { DemoImage } from '@varka/demo-kit/image.ts';
 
 const REPOSITORIES = ['varka/demo-chain', 'quay.io/nlembers/opentour'] as const;
 const SERVICES = ['service-a', 'service-b', 'service-c'] as const;

@@ -1,5 +1,7 @@
 // service-a, the head of the chain: answers with what service-b says. Always 200, so a reader sees the error's text.
-import { CallError, call, serve, type TextReply, tracingHeaders } from './http-service.ts';
+import { CallError, call } from '@varka/demo-kit/call.ts';
+import { serve, type TextReply } from '@varka/demo-kit/serve.ts';
+import { tracingHeaders } from '@varka/demo-kit/tracing-headers.ts';
 
 const SERVICE_B_HOST = process.env['SERVICE_B_HOST'] ?? 'service-b:8080';
 

@@ -1,5 +1,7 @@
 // service-b, the middle of the chain: answers with what service-c says, or with its error. Always 200.
-import { CallError, call, serve, type TextReply, tracingHeaders } from './http-service.ts';
+import { CallError, call } from '@varka/demo-kit/call.ts';
+import { serve, type TextReply } from '@varka/demo-kit/serve.ts';
+import { tracingHeaders } from '@varka/demo-kit/tracing-headers.ts';
 
 const SERVICE_C_HOST = process.env['SERVICE_C_HOST'] ?? 'service-c:8080';
 

@@ -1,6 +1,6 @@
 // service-c, the end of the chain: says its version and host, and can be told to fail (/crash) and to recover (/repair).
 import { hostname } from 'node:os';
-import { serve, type TextReply } from './http-service.ts';
+import { serve, type TextReply } from '@varka/demo-kit/serve.ts';
 
 const VERSION = process.env['VERSION'] ?? 'v1';
 /** The random end of a pod's name is enough to tell two pods apart. */

@@ -6,7 +6,10 @@ import { createServer, type IncomingHttpHeaders, type RequestListener, type Serv
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type Program, start } from './program.ts';
+import { type Program, start as startModule } from '@varka/demo-kit/test/program.ts';
+
+const start = (module: string, env?: Record<string, string>): Promise<Program> =>
+  startModule(new URL(`../src/${module}`, import.meta.url), env);
 
 async function listen(handler: RequestListener): Promise<{ server: Server; host: string }> {
   const server = createServer(handler).listen(0, '127.0.0.1');

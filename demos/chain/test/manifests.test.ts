@@ -62,7 +62,7 @@ describe('the manifests', () => {
       const row = chainImages.find(({ image }) => container.image === `${image}:1.0`);
       assert.ok(row, container.image);
       const source =
-        readFileSync(row.module, 'utf8') + readFileSync(new URL('../src/http-service.ts', import.meta.url));
+        readFileSync(row.module, 'utf8') + readFileSync(new URL('../../kit/src/serve.ts', import.meta.url));
       for (const { name } of container.env) assert.ok(source.includes(`process.env['${name}']`), name);
       assert.equal(container.env.find(({ name }) => name === 'PORT')?.value, String(container.ports[0]?.containerPort));
       assert.deepEqual(container.readinessProbe.httpGet, { path: '/health', port: 'http' });

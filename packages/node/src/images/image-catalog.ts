@@ -20,6 +20,8 @@ export interface ImageProgram {
 /** One row: the image's repository without tag or digest, `*` allowed for any run of characters but `/`. */
 export interface CatalogEntry {
   readonly image: string;
+  /** The tags it stands in for; all when left out. */
+  readonly tags?: readonly string[];
   readonly program: ImageProgram;
 }
 
@@ -42,6 +44,7 @@ export interface ImageUse {
 
 interface Row {
   readonly pattern: RegExp;
+  readonly tags: readonly string[] | undefined;
   readonly literal: number;
   readonly program: ImageProgram;
 }
@@ -49,18 +52,23 @@ interface Row {
 export class ImageCatalog {
   readonly #rows: readonly Row[];
 
-  /** Of two rows that match, the one with more literal characters wins; of equals, the later (a user's over ours). */
+  /**
+   * Of two rows that match, one that names the tag wins over one that does not, then the one with more literal
+   * characters; of equals, the later (a user's over ours).
+   */
   constructor(entries: readonly CatalogEntry[]) {
     this.#rows = entries
       .map((entry) => rowOf(entry))
       .reverse()
-      .sort((a, b) => b.literal - a.literal);
+      .sort((a, b) => Number(b.tags !== undefined) - Number(a.tags !== undefined) || b.literal - a.literal);
   }
 
   resolve(image: string): ImageProgram | undefined {
     const reference = parseImage(image);
     if (reference === undefined) return undefined;
-    return this.#rows.find((row) => row.pattern.test(reference.repository))?.program;
+    const tag = reference.tag ?? 'latest';
+    return this.#rows.find(({ pattern, tags }) => pattern.test(reference.repository) && (tags?.includes(tag) ?? true))
+      ?.program;
   }
 
   /** With the pod's own word first: its annotation stands in for the image. */
@@ -75,7 +83,7 @@ export class ImageCatalog {
   }
 }
 
-function rowOf({ image, program }: CatalogEntry): Row {
+function rowOf({ image, tags, program }: CatalogEntry): Row {
   const reference = parseImage(image);
   if (reference === undefined || reference.tag !== undefined || reference.digest !== undefined) {
     throw new TypeError(`image catalog: "${image}" is not a repository (a name without tag or digest, * as wildcard)`);
@@ -88,6 +96,7 @@ function rowOf({ image, program }: CatalogEntry): Row {
     .join('[^/]*');
   return {
     pattern: new RegExp(`^${pattern}$`),
+    tags,
     literal: repository.replaceAll('*', '').length,
     program,
   };

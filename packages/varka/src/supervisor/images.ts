@@ -2,11 +2,14 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chainImages } from '@varka/demo-chain/images.ts';
+import type { DemoImage } from '@varka/demo-kit/image.ts';
 import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
 import { compileCacheDirectory } from './compile-cache.ts';
 
 /** Istio's own names for its proxy, so that manifests made for Istio find ours. */
 const PROXY_IMAGES = ['varka/proxyv2', 'docker.io/istio/proxyv2', 'istio/proxyv2'];
+/** Each demo lists the images that its programs stand in for. */
+const DEMOS: readonly DemoImage[] = [...chainImages];
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning'];
 /** MiB for each half of the young generation: under load a sidecar then keeps its idle size, at no measurable cost in CPU. */
 const PROXY_NODE = [...NODE, '--max-semi-space-size=2'];
@@ -18,9 +21,20 @@ export function catalogEntries(
 ): CatalogEntry[] {
   const env = { NODE_COMPILE_CACHE: compileCacheDirectory(cache) };
   const proxy = PROXY_IMAGES.map((image) => ({ image, program: { entrypoint: [...PROXY_NODE, proxyBundle], env } }));
-  const demos = chainImages.map(({ image, module }) => {
+  const demos = DEMOS.map(({ image, module, args = [], commands = {}, keepsData = false, ...row }) => {
     const path = fileURLToPath(module);
-    return { image, program: { entrypoint: [...NODE, path], env, workingDir: dirname(path) } };
+    const argv = [...NODE, path];
+    return {
+      image,
+      ...(row.tags === undefined ? {} : { tags: row.tags }),
+      program: {
+        entrypoint: [...argv, ...args],
+        env: { ...env, ...row.env },
+        workingDir: dirname(path),
+        commands: Object.fromEntries(Object.entries(commands).map(([name, words]) => [name, [...argv, ...words]])),
+        keepsData,
+      },
+    };
   });
   // Of two rows that fit equally well the catalog takes the later one: the user's.
   return [...proxy, ...demos, ...userEntries];

@@ -1,4 +1,4 @@
-// Starts one of the chain's programs as a process of its own, on a free port.
+// Starts a demo's program as a process of its own, on a free port.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -12,8 +12,8 @@ export interface Program {
   stop(): Promise<number | null>;
 }
 
-export async function start(module: string, env: Record<string, string> = {}): Promise<Program> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL(`../src/${module}`, import.meta.url))], {
+export async function start(module: URL, env: Record<string, string> = {}): Promise<Program> {
+  const child = spawn(process.execPath, [fileURLToPath(module)], {
     env: { PATH: process.env['PATH'] ?? '', PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
