@@ -41,9 +41,9 @@ import { type NodeAgent, startNode } from '@varka/node/pods/node.ts';
 import type { MeshStatus, SupervisorConfig } from '../protocol.ts';
 import { GatewayEndpoints } from './gateway-endpoints.ts';
 import { GatewayPublisher } from './gateway-publisher.ts';
-import { catalogEntries } from './images.ts';
+import { catalogEntries, programEntries } from './images.ts';
 import { createLogger } from './log.ts';
-import { bundleProxy } from './proxy-bundle.ts';
+import { bundlePrograms } from './program-bundle.ts';
 import { meshStatus } from './status.ts';
 import type { StepReporter } from './steps.ts';
 
@@ -103,8 +103,8 @@ export class Cluster {
   }
 
   async start(apiSocket: Promise<Server>, httpSocket: Promise<Server>, httpsSocket: Promise<Server>): Promise<void> {
-    const bundle = bundleProxy(this.#config.profile.cache); // takes its time while the rest starts
-    bundle.catch(() => undefined); // waited for below
+    const bundles = bundlePrograms(this.#config.profile.cache, programEntries()); // takes its time while the rest starts
+    bundles.catch(() => undefined); // waited for below
     const network = NetnsNetwork.create(NETWORK);
     this.#stops.push(() => network.close());
     await this.#steps.run('api', 'API server', async (update) => {
@@ -117,7 +117,7 @@ export class Cluster {
         this.#startControlPlane(),
         this.#startDns(),
         this.#startServiceProxy(network),
-        this.#startNode(network, bundle),
+        this.#startNode(network, bundles),
       ]);
       await installMesh(this.client, { gatewayHost: `127.0.0.1:${this.#config.ports.http}` });
       this.#publishGateway(await httpSocket, await httpsSocket);
@@ -278,17 +278,19 @@ export class Cluster {
     this.#stops.push(() => proxy.stop());
   }
 
-  async #startNode(network: NetnsNetwork, bundle: ReturnType<typeof bundleProxy>): Promise<void> {
+  async #startNode(network: NetnsNetwork, bundles: ReturnType<typeof bundlePrograms>): Promise<void> {
     const { profile, images } = this.#config;
     const log = createLogger('node');
-    const { path, built } = await bundle;
-    log.info(built ? 'bundled the proxy' : 'the proxy bundle is current', { path });
+    const { paths, built } = await bundles;
+    log.info(built ? 'bundled the programs' : 'the programs’ bundles are current', {
+      programs: Object.keys(paths).length,
+    });
     const node = await startNode({
       client: this.client,
       pods: this.informers.informer<Pod>(kinds.Pod),
       nodeName: NODE_NAME,
       stateDir: profile.directory,
-      images: new ImageCatalog(catalogEntries(images, path, profile.cache)),
+      images: new ImageCatalog(catalogEntries(images, paths, profile.cache)),
       network,
       clusterDomain: CLUSTER_DOMAIN,
       dnsAddress: DNS_ADDRESS,

@@ -5,6 +5,7 @@ import { chainImages } from '@varka/demo-chain/images.ts';
 import type { DemoImage } from '@varka/demo-kit/image.ts';
 import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
 import { compileCacheDirectory } from './compile-cache.ts';
+import { PROXY_ENTRY } from './program-bundle.ts';
 
 /** Istio's own names for its proxy, so that manifests made for Istio find ours. */
 const PROXY_IMAGES = ['varka/proxyv2', 'docker.io/istio/proxyv2', 'istio/proxyv2'];
@@ -14,16 +15,30 @@ const NODE = [process.execPath, '--disable-warning=ExperimentalWarning'];
 /** MiB for each half of the young generation: under load a sidecar then keeps its idle size, at no measurable cost in CPU. */
 const PROXY_NODE = [...NODE, '--max-semi-space-size=2'];
 
+/** The modules that are programs of ours. */
+export function programEntries(): string[] {
+  return [...new Set([PROXY_ENTRY, ...DEMOS.map(({ module }) => fileURLToPath(module))])];
+}
+
 export function catalogEntries(
   userEntries: readonly CatalogEntry[],
-  proxyBundle: string,
+  /** The bundle's path by its entry's. */
+  bundles: Readonly<Record<string, string>>,
   cache: string,
 ): CatalogEntry[] {
   const env = { NODE_COMPILE_CACHE: compileCacheDirectory(cache) };
-  const proxy = PROXY_IMAGES.map((image) => ({ image, program: { entrypoint: [...PROXY_NODE, proxyBundle], env } }));
+  const bundleOf = (entry: string): string => {
+    const bundle = bundles[entry];
+    if (bundle === undefined) throw new Error(`${entry} was not bundled`);
+    return bundle;
+  };
+  const proxy = PROXY_IMAGES.map((image) => ({
+    image,
+    program: { entrypoint: [...PROXY_NODE, bundleOf(PROXY_ENTRY)], env },
+  }));
   const demos = DEMOS.map(({ image, module, args = [], commands = {}, keepsData = false, ...row }) => {
     const path = fileURLToPath(module);
-    const argv = [...NODE, path];
+    const argv = [...NODE, bundleOf(path)];
     return {
       image,
       ...(row.tags === undefined ? {} : { tags: row.tags }),
