@@ -1,5 +1,5 @@
 // Calling the next service, with every way it can fail told apart.
-import { Agent, request } from 'node:http';
+import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 
 /** Why a call got no HTTP answer: `code` is the system's (ECONNREFUSED …), TIMEOUT, CLOSED or TOO_LARGE. */
 export class CallError extends Error {
@@ -15,7 +15,19 @@ export class CallError extends Error {
 export interface CallReply {
   readonly status: number;
   readonly statusText: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly bytes: Buffer;
+  /** The bytes as UTF-8. */
   readonly body: string;
+}
+
+export interface CallOptions {
+  /** GET when left out. */
+  readonly method?: string;
+  readonly headers?: Record<string, string | string[]>;
+  readonly body?: string;
+  /** Of silence, not of the whole exchange; none when left out. */
+  readonly timeoutMs?: number | undefined;
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -28,25 +40,32 @@ export function call(
   headers: Record<string, string | string[]>,
   timeoutMs: number | undefined,
 ): Promise<CallReply> {
-  return callOnce(host, headers, timeoutMs, true);
+  return send(`http://${host}/`, { headers, timeoutMs });
 }
 
-function callOnce(
-  host: string,
-  headers: Record<string, string | string[]>,
-  timeoutMs: number | undefined,
-  mayRetry: boolean,
-): Promise<CallReply> {
+/** One exchange with an `http:` URL. Rejects with a CallError when no whole answer comes, a TypeError for a bad URL. */
+export async function send(url: string, options: CallOptions = {}): Promise<CallReply> {
+  return sendOnce(url, options, true);
+}
+
+function sendOnce(url: string, options: CallOptions, mayRetry: boolean): Promise<CallReply> {
+  const { method = 'GET', headers = {}, body, timeoutMs } = options;
+  const { host } = new URL(url);
   return new Promise((resolve, reject) => {
-    const outgoing = request(`http://${host}/`, { agent, headers, ...(timeoutMs ? { timeout: timeoutMs } : {}) });
+    const outgoing = request(url, {
+      agent,
+      method,
+      headers: body === undefined ? headers : { ...headers, 'content-length': String(Buffer.byteLength(body)) },
+      ...(timeoutMs ? { timeout: timeoutMs } : {}),
+    });
     let answered = false;
     outgoing.on('timeout', () => {
       outgoing.destroy(new CallError('TIMEOUT', `no answer from ${host} for ${timeoutMs} ms`));
     });
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       // A kept-alive connection may have been closed by the other side just now; a GET may go again on a new one.
-      if (mayRetry && !answered && outgoing.reusedSocket && error.code === 'ECONNRESET') {
-        callOnce(host, headers, timeoutMs, false).then(resolve, reject);
+      if (mayRetry && !answered && method === 'GET' && outgoing.reusedSocket && error.code === 'ECONNRESET') {
+        sendOnce(url, options, false).then(resolve, reject);
         return;
       }
       reject(error instanceof CallError ? error : new CallError(callCode(error), error.message));
@@ -54,11 +73,11 @@ function callOnce(
     outgoing.on('response', (incoming) => {
       answered = true;
       const chunks: Buffer[] = [];
-      let bytes = 0;
+      let size = 0;
       incoming.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
+        size += chunk.length;
         chunks.push(chunk);
-        if (bytes > MAX_BODY_BYTES) {
+        if (size > MAX_BODY_BYTES) {
           outgoing.destroy(new CallError('TOO_LARGE', `the answer of ${host} is larger than ${MAX_BODY_BYTES} bytes`));
         }
       });
@@ -66,14 +85,19 @@ function callOnce(
         reject(error instanceof CallError ? error : new CallError(callCode(error), error.message));
       });
       incoming.on('end', () => {
+        const bytes = Buffer.concat(chunks);
         resolve({
           status: incoming.statusCode ?? 0,
           statusText: incoming.statusMessage ?? '',
-          body: Buffer.concat(chunks).toString('utf8'),
+          headers: incoming.headers,
+          bytes,
+          get body() {
+            return bytes.toString('utf8');
+          },
         });
       });
     });
-    outgoing.end();
+    outgoing.end(body);
   });
 }
 
