@@ -41,6 +41,8 @@ export interface Subresources {
   /** Pods only. */
   readonly log?: boolean;
   readonly binding?: boolean;
+  /** Paths that connect to what runs (`pods/NAME/exec`), each with the kind of its options. */
+  readonly connections?: Readonly<Record<string, string>>;
   /** Namespaces only. */
   readonly finalize?: boolean;
 }

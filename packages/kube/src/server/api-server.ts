@@ -15,6 +15,7 @@ import { KindRegistry } from './kind-registry.ts';
 import type { PodBackend } from './pod-backend.ts';
 import { Router } from './router.ts';
 import { ServiceAddresses } from './service-addresses.ts';
+import { refuseUpgrade } from './streams/upgrade.ts';
 
 export interface ApiServerOptions {
   readonly store: Store;
@@ -82,9 +83,15 @@ export class ApiServer {
         cert,
         key,
         ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false }),
+        // Any other request to upgrade is answered as if it had not asked (RFC 9110 §7.8).
+        shouldUpgradeCallback: isConnection,
       },
       (request, response) => this.#answer(request, response),
     );
+    server.on('upgrade', (request, socket, head) => {
+      socket.on('error', (error) => this.#context.log.debug('a stream of the API broke off', { error: error.message }));
+      void this.#router.upgrade({ request, socket, head });
+    });
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
@@ -136,26 +143,22 @@ export class ApiServer {
   }
 }
 
+function isConnection({ url = '' }: IncomingMessage): boolean {
+  return /\/(exec|attach|portforward|proxy)([/?]|$)/.test(url);
+}
+
 /** What is not proper HTTP gets an answer too, as a Status. */
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const status =
+  refuseUpgrade(
+    socket,
     error.code === 'HPE_HEADER_OVERFLOW'
-      ? StatusError.of(431, 'RequestHeaderFieldsTooLarge', 'the request headers are larger than 64 KiB').status
+      ? StatusError.of(431, 'RequestHeaderFieldsTooLarge', 'the request headers are larger than 64 KiB')
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? StatusError.of(408, 'Timeout', 'the request took too long to arrive').status
-        : StatusError.badRequest(`the request is not proper HTTP: ${error.message}`).status;
-  const body = JSON.stringify(status);
-  const head = [
-    `HTTP/1.1 ${status.code} ${status.reason}`,
-    'content-type: application/json',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-  ];
-  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
-  // Not end(): that would wait for the other side to end too, which it need never do.
-  socket.destroySoon();
+        ? StatusError.of(408, 'Timeout', 'the request took too long to arrive')
+        : StatusError.badRequest(`the request is not proper HTTP: ${error.message}`),
+  );
 }

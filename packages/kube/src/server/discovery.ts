@@ -13,8 +13,13 @@ interface Subresource {
 
 function subresourcesOf(row: KindRow, version: string): Subresource[] {
   const own = { group: row.group, version, kind: row.kind };
-  const { status, scale, log, binding, finalize } = row.subresources ?? {};
+  const { status, scale, log, binding, finalize, connections = {} } = row.subresources ?? {};
   return [
+    ...Object.entries(connections).map(([name, kind]) => ({
+      name,
+      kind: { group: '', version: 'v1', kind },
+      verbs: name === 'proxy' ? ['create', 'delete', 'get', 'patch', 'update'] : ['create', 'get'],
+    })),
     ...(binding === true
       ? [{ name: 'binding', kind: { group: '', version: 'v1', kind: 'Binding' }, verbs: ['create'] }]
       : []),

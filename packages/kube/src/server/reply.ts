@@ -114,7 +114,7 @@ export function sendFailure(
   sendObject(response, failure.code, failure.status, { encoding: 'json' });
 }
 
-function asStatusError(error: unknown): StatusError {
+export function asStatusError(error: unknown): StatusError {
   if (error instanceof StatusError) return error;
   if (error instanceof StoreError && error.code === 'full')
     return StatusError.of(507, 'InsufficientStorage', error.message);

@@ -8,8 +8,11 @@ import { type Wanted, wanted } from './media-type.ts';
 import { OpenApi } from './openapi.ts';
 import { OPENAPI_V2, openApiV2 } from './openapi-v2.ts';
 import { parseResourcePath } from './path.ts';
-import { sendBytes, sendFailure, sendJsonText, sendObject, sendText } from './reply.ts';
+import { asStatusError, sendBytes, sendFailure, sendJsonText, sendObject, sendText } from './reply.ts';
 import { ResourceHandler } from './resource-handler.ts';
+import { parseConnectPath } from './streams/connect-path.ts';
+import { connect, connectUpgrade } from './streams/connections.ts';
+import { refuseUpgrade, type Upgrade } from './streams/upgrade.ts';
 import { VERSION } from './version.ts';
 
 const HEALTH = new Set(['/healthz', '/livez', '/readyz']);
@@ -47,6 +50,25 @@ export class Router {
     }
   }
 
+  /** As route, for a request to leave HTTP: a failure is answered while HTTP is still spoken. */
+  async upgrade(upgrade: Upgrade): Promise<void> {
+    const { request, socket } = upgrade;
+    const about = { method: request.method, path: request.url, upgrade: request.headers.upgrade };
+    this.#context.log.debug('request', about);
+    try {
+      const url = urlOf(request.url ?? '/');
+      if (this.#authenticator.userOf(request) === undefined) throw StatusError.unauthorized();
+      const path = decoded(url.pathname, parseConnectPath);
+      if (path === undefined) throw StatusError.of(404, 'NotFound', 'the server could not find the requested resource');
+      await connectUpgrade(this.#context, path, url, upgrade);
+    } catch (error) {
+      const failure = asStatusError(error);
+      if (failure.reason === 'InternalError')
+        this.#context.log.error('a request to the API failed', { ...about, error: String(error) });
+      refuseUpgrade(socket, failure);
+    }
+  }
+
   async #dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = urlOf(request.url ?? '/');
     const path = url.pathname;
@@ -55,6 +77,8 @@ export class Router {
     if (this.#authenticator.userOf(request) === undefined) throw StatusError.unauthorized();
     if (path === '/openapi/v2') return sendBytes(response, openApiV2(this.#context.registry), OPENAPI_V2);
     if (path.startsWith('/openapi/v3')) return this.#sendOpenApi(path, response);
+    const connection = decoded(path, parseConnectPath);
+    if (connection !== undefined) return connect(this.#context, connection, url, request, response);
     const target = this.#target(path);
     if (target !== undefined) return this.#resources.handle(target, url.searchParams, request, response);
     const form = wanted(request.headers.accept);
@@ -70,7 +94,7 @@ export class Router {
   }
 
   #target(path: string) {
-    const parsed = decoded(path);
+    const parsed = decoded(path, parseResourcePath);
     if (parsed === undefined) return undefined;
     const { group, version, plural, ...where } = parsed;
     const row = this.#context.registry.find(group, version, plural);
@@ -112,9 +136,9 @@ function urlOf(target: string): URL {
   return url;
 }
 
-function decoded(path: string) {
+function decoded<T>(path: string, parse: (path: string) => T): T {
   try {
-    return parseResourcePath(path);
+    return parse(path);
   } catch (error) {
     if (error instanceof URIError) throw StatusError.badRequest(`the path ${path} is not properly percent-encoded`);
     throw error;

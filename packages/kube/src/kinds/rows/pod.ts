@@ -21,7 +21,12 @@ export const podRow: KindRow = {
   versions: ['v1'],
   storageVersion: 'v1',
   decoding: 'native',
-  subresources: { status: true, log: true, binding: true },
+  subresources: {
+    status: true,
+    log: true,
+    binding: true,
+    connections: { proxy: 'PodProxyOptions' },
+  },
   schema: obj({ spec: podSpec, status: podStatus }),
   columns: podColumns,
   selectableFields: {

@@ -28,7 +28,7 @@ export const serviceRow: KindRow = {
   versions: ['v1'],
   storageVersion: 'v1',
   decoding: 'native',
-  subresources: { status: true },
+  subresources: { status: true, connections: { proxy: 'ServiceProxyOptions' } },
   schema: obj({
     spec: obj(
       {
