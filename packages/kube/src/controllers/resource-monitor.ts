@@ -97,7 +97,11 @@ export class ResourceMonitor {
 
 const keyOf = (kind: DiscoveredKind): string => `${kind.group}/${kind.kind}`;
 
+/** Groups that only show objects of others. */
+const VIEWS = new Set(['extensions', 'project.openshift.io']);
+
 /** Events own nothing and are owned by nothing, and there are many. */
 function isCollectable(kind: DiscoveredKind): boolean {
-  return kind.plural !== EventKind.plural && ['list', 'watch', 'delete'].every((verb) => kind.verbs.includes(verb));
+  if (VIEWS.has(kind.group) || kind.plural === EventKind.plural) return false;
+  return ['list', 'watch', 'delete'].every((verb) => kind.verbs.includes(verb));
 }

@@ -14,7 +14,7 @@ export interface KindRow {
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
   readonly namespaced: boolean;
-  /** Served versions, the preferred one first. All share one shape, so converting changes apiVersion only. */
+  /** Served versions, the preferred one first. All share one shape; a version with another is a row with a `view`. */
   readonly versions: readonly string[];
   readonly storageVersion: string;
   /** The object's fields beside apiVersion, kind and metadata. */
@@ -32,6 +32,17 @@ export interface KindRow {
   /** Field selectors beside metadata.name and metadata.namespace. */
   readonly selectableFields?: Readonly<Record<string, (object: KubeObject) => string>>;
   readonly rules?: KindRules;
+  /** The kind keeps no objects: it shows another kind's in a shape of its own. */
+  readonly view?: View;
+  /** What nothing here does with the objects, told to whoever writes one. */
+  readonly notice?: string;
+}
+
+/** Both directions return copies; `apiVersion` and `kind` are set by the caller. */
+export interface View {
+  readonly of: KindRow;
+  show(object: KubeObject): KubeObject;
+  keep(object: KubeObject): KubeObject;
 }
 
 export interface Subresources {
@@ -116,9 +127,11 @@ export function pathColumn(
 
 export const singularOf = (row: KindRow): string => row.singular ?? row.kind.toLowerCase();
 
-/** The key that the store keeps the kind's objects under; versions share it. */
-export const resourceOf = (row: Pick<KindRow, 'group' | 'plural'>): string =>
-  row.group === '' ? row.plural : `${row.plural}.${row.group}`;
+/** The key that the store keeps the kind's objects under; versions and views share it. */
+export function resourceOf(row: Pick<KindRow, 'group' | 'plural' | 'view'>): string {
+  if (row.view !== undefined) return resourceOf(row.view.of);
+  return row.group === '' ? row.plural : `${row.plural}.${row.group}`;
+}
 
 /** The row as a client names it, in the version it is stored in. */
 export function refOf(row: KindRow, version: string = row.storageVersion): KindRef {

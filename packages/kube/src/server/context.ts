@@ -37,5 +37,6 @@ export function timestamp(now: Date): string {
 /** The stored object as the client's version of it. */
 export function inVersion(object: KubeObject, row: KindRow, version: string): KubeObject {
   const apiVersion = apiVersionOf({ group: row.group, version });
-  return object.apiVersion === apiVersion ? object : { ...object, apiVersion };
+  if (object.apiVersion === apiVersion) return object;
+  return row.view === undefined ? { ...object, apiVersion } : { ...row.view.show(object), apiVersion, kind: row.kind };
 }

@@ -75,6 +75,11 @@ export class Deleter {
     warnings: string[],
   ): Promise<Deletion> {
     const { row, version, namespace, name } = target;
+    if (row.view !== undefined) {
+      const { of } = row.view;
+      const deletion = await this.delete({ ...target, row: of, version: of.storageVersion }, options, warnings);
+      return { ...deletion, object: inVersion(deletion.object, row, version) };
+    }
     const { store } = this.#context;
     const resource = resourceOf(row);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {

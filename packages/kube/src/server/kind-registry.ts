@@ -28,7 +28,7 @@ export class KindRegistry {
 
   /** A row by its store key (`pods`, `virtualservices.networking.istio.io`). */
   byResource(resource: string): KindRow | undefined {
-    return this.rows().find((row) => resourceOf(row) === resource);
+    return this.rows().find((row) => row.view === undefined && resourceOf(row) === resource);
   }
 
   isBuiltIn(resource: string): boolean {

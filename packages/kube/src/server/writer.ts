@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { generatedName } from '../kinds/generated-name.ts';
 import { forbidden } from '../kinds/names.ts';
 import { record, strings } from '../kinds/pod-template.ts';
-import { type KindRow, refOf, resourceOf } from '../kinds/row.ts';
+import { type KindRow, refOf, resourceOf, type View } from '../kinds/row.ts';
 import type { KubeObject, ObjectMeta, StatusCause } from '../object.ts';
 import { StatusError } from '../status-error.ts';
 import { RevisionConflict } from '../store/store-error.ts';
@@ -32,6 +32,10 @@ export class Writer {
 
   async create(target: Target, body: unknown, options: WriteOptions): Promise<KubeObject> {
     const { row, version, namespace } = target;
+    if (row.view !== undefined) {
+      const kept = this.#kept(row, version, body, options);
+      return inVersion(await this.create(behindView(target, row.view), kept, options), row, version);
+    }
     const decoded = decodeObject(row, version, body, options.fieldValidation, options.warnings);
     const draft = decoded.object;
     draft.metadata = this.#newMetadata(draft.metadata ?? {}, target);
@@ -66,6 +70,11 @@ export class Writer {
     options: WriteOptions,
   ): Promise<KubeObject> {
     const { row, version, namespace, name, subresource } = target;
+    if (row.view !== undefined) {
+      const keptChange = (current: KubeObject) =>
+        this.#kept(row, version, change(inVersion(current, row, version)), options);
+      return inVersion(await this.update(behindView(target, row.view), keptChange, options), row, version);
+    }
     const resource = resourceOf(row);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const stored = this.#context.store.get(resource, namespace, name);
@@ -116,6 +125,14 @@ export class Writer {
       }
     }
     throw StatusError.conflict(row, name);
+  }
+
+  /** What a client wrote of a kind that is a view, as the object that is kept. */
+  #kept(row: KindRow, version: string, body: unknown, options: WriteOptions): unknown {
+    const { object, causes } = decodeObject(row, version, body, options.fieldValidation, options.warnings);
+    if (causes.length > 0) throw StatusError.invalid(row, object.metadata?.name ?? '', causes);
+    const { apiVersion: _, kind: __, ...kept } = row.view?.keep(object) ?? object;
+    return kept;
   }
 
   #newMetadata(given: ObjectMeta, { row, namespace }: Target): ObjectMeta {
@@ -185,6 +202,7 @@ export class Writer {
   ): Promise<KubeObject> {
     const { row, version, namespace, subresource } = target;
     if (subresource !== undefined) return ask.object;
+    if (row.notice !== undefined) options.warnings.push(row.notice);
     let object = ask.object;
     for (const plugin of this.#context.admission) {
       const answer = await plugin.admit({
@@ -209,6 +227,13 @@ export class Writer {
     return StatusError.alreadyExists(row, object.metadata?.name ?? '');
   }
 }
+
+/** The kind whose objects a view shows. */
+const behindView = <T extends Target>(target: T, view: View): T => ({
+  ...target,
+  row: view.of,
+  version: view.of.storageVersion,
+});
 
 /** Kinds that have a spec count its changes; Namespace and Service never did. */
 function hasGeneration(row: KindRow): boolean {

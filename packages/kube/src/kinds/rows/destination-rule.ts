@@ -63,7 +63,7 @@ const loadBalancer = obj(
   atMostOne('simple', 'consistentHash'),
 );
 
-const connectionPool = obj(
+export const connectionPool = obj(
   {
     tcp: obj({
       maxConnections: int('Most connections to a host.'),

@@ -4,7 +4,7 @@ import { bool, list, map, obj, oneOfWords, type Schema, str, uint32 } from '../s
 
 const TLS_VERSIONS = ['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3'] as const;
 
-const tls = obj(
+export const serverTls = obj(
   {
     httpsRedirect: bool('True: answer plain requests with a redirect to https.'),
     mode: oneOfWords(
@@ -47,7 +47,7 @@ const spec: Schema = obj(
             'Port to listen on.',
           ),
           hosts: list(str(), 'Hosts that are let in; "*" is all, "namespace/host" asks for rules of that namespace.'),
-          tls,
+          tls: serverTls,
           name: str(),
           bind: str('Address to listen on.'),
           defaultEndpoint: str(),

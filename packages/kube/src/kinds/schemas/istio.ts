@@ -58,6 +58,9 @@ export const workloadSelector: Schema = obj(
   'Which workloads of the namespace the rule is for; all unless given.',
 );
 
+/** A Gateway, Service or the like that a policy is for, instead of workloads. */
+export const targetRef: Schema = obj({ group: str(), kind: str(), name: str(), namespace: str() }, ['kind', 'name']);
+
 /** Status of every Istio kind (istio.io/api meta/v1alpha1 IstioStatus). */
 export const istioStatus: Schema = obj({
   conditions: list(
