@@ -6,7 +6,11 @@ import { endedUdpPairs, serviceRules } from '../src/netns/services/service-rules
 import { service, slice } from './support/services.ts';
 
 const rulesOf = (services: Service[], slices: EndpointSlice[]) =>
-  serviceRules(services, slices, (address) => address.startsWith('10.96.0.'));
+  serviceRules(services, slices, {
+    nodeAddress: '10.244.0.1',
+    isNodeLocal: (address) => address.startsWith('10.96.0.'),
+    isLoadBalancer: (address) => address.startsWith('127.77.'),
+  });
 const plain = (map: ReadonlyMap<string, string>): Record<string, string> => Object.fromEntries(map);
 
 describe('service rules', () => {
@@ -46,6 +50,25 @@ describe('service rules', () => {
     const two = slice('web', [{ port: 8080 }], ['10.244.0.6', '10.244.0.7']);
     const { frontends } = rulesOf([service('web', '10.96.7.7', [{ port: 80 }])], [one, two]);
     assert.deepEqual(plain(frontends), { '10.96.7.7 . tcp . 80': 'random-3' });
+  });
+
+  test('a node port, a load balancer’s address and an external one lead where the cluster IP does', () => {
+    const web = service('web', '10.96.7.7', [{ port: 80, nodePort: 30_080 }], {
+      externalIPs: ['192.0.2.7', 'fd00::1', '10.96.0.1'],
+    });
+    const status = { loadBalancer: { ingress: [{ ip: '127.77.1.2' }, { ip: '127.0.0.1' }, { hostname: 'lb' }] } };
+    const rules = rulesOf([{ ...web, status }], [slice('web', [{ port: 8080 }], ['10.244.0.5'])]);
+    const entrances = [
+      '10.244.0.1 . tcp . 30080',
+      '10.96.7.7 . tcp . 80',
+      '127.77.1.2 . tcp . 80',
+      '192.0.2.7 . tcp . 80',
+    ];
+    assert.deepEqual([...rules.frontends.keys()].sort(), entrances);
+    assert.deepEqual(
+      plain(rules.backends),
+      Object.fromEntries(entrances.map((entrance) => [`${entrance} . 0`, '10.244.0.5 . 8080'])),
+    );
   });
 
   const chosen = (...endpoints: Parameters<typeof slice>[2][number][]): string[] => [

@@ -36,6 +36,7 @@ const RTA_GATEWAY = 5;
 const RTA_PREFSRC = 7;
 const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
+const RT_TABLE_LOCAL = 255;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 const RTPROT_STATIC = 4;
@@ -124,11 +125,11 @@ export interface LinkRoute {
 }
 
 /** struct rtmsg. */
-function routeHeader(prefixLength: number, scope: number): Buffer {
+function routeHeader(prefixLength: number, scope: number, table = RT_TABLE_MAIN): Buffer {
   const header = Buffer.alloc(12);
   header.writeUInt8(AF_INET, 0);
   header.writeUInt8(prefixLength, 1);
-  header.writeUInt8(RT_TABLE_MAIN, 4);
+  header.writeUInt8(table, 4);
   header.writeUInt8(RTPROT_STATIC, 5);
   header.writeUInt8(scope, 6);
   header.writeUInt8(RTN_UNICAST, 7);
@@ -163,13 +164,28 @@ export function deleteLinkRoute(route: LinkRoute): NetlinkRequest {
   };
 }
 
-export function defaultRoute(gateway: string): NetlinkRequest {
+export interface GatewayRoute extends Omit<LinkRoute, 'linkIndex'> {
+  readonly gateway: string;
+  /** Above what the kernel takes for addresses of its own (all of 127.0.0.0/8), in the table that it asks first. */
+  readonly overLocal?: boolean;
+}
+
+export function addGatewayRoute({ address, prefixLength, gateway, source, overLocal }: GatewayRoute): NetlinkRequest {
   return {
     type: RTM_NEWROUTE,
     flags: CREATE,
-    body: Buffer.concat([routeHeader(0, RT_SCOPE_UNIVERSE), attribute(RTA_GATEWAY, ipv4Bytes(gateway))]),
-    doing: `add the default route via ${gateway}`,
+    body: Buffer.concat([
+      routeHeader(prefixLength, RT_SCOPE_UNIVERSE, overLocal === true ? RT_TABLE_LOCAL : RT_TABLE_MAIN),
+      attribute(RTA_DST, ipv4Bytes(address)),
+      attribute(RTA_GATEWAY, ipv4Bytes(gateway)),
+      ...(source === undefined ? [] : [attribute(RTA_PREFSRC, ipv4Bytes(source))]),
+    ]),
+    doing: `add the route to ${address}/${prefixLength} via ${gateway}`,
   };
+}
+
+export function defaultRoute(gateway: string): NetlinkRequest {
+  return addGatewayRoute({ address: '0.0.0.0', prefixLength: 0, gateway });
 }
 
 /** struct ndmsg. An entry for good: nothing need be asked by ARP. */

@@ -34,9 +34,11 @@ export interface CaptureOptions {
   readonly probeSource: string;
   /** Addresses that are never captured: API server, DNS, control plane. */
   readonly nodeLocal: Cidr;
+  /** Part of 127.0.0.0/8, and yet not the pod's own. */
+  readonly loadBalancers: Cidr;
 }
 
-export function captureChains({ probeSource, nodeLocal }: CaptureOptions): BaseChain[] {
+export function captureChains({ probeSource, nodeLocal, loadBalancers }: CaptureOptions): BaseChain[] {
   const prerouting: Rule[] = [
     { text: 'not tcp: accept', expressions: [...isNotTcp(), ...accept()] },
     { text: `from ${probeSource}: accept`, expressions: [...sourceIs(probeSource), ...accept()] },
@@ -62,6 +64,10 @@ export function captureChains({ probeSource, nodeLocal }: CaptureOptions): BaseC
     },
     { text: 'the proxy: accept', expressions: [...markIs(PROXY_MARK), ...accept()] },
     { text: 'loopback: accept', expressions: [...outputInterfaceIs(LOOPBACK_INDEX), ...accept()] },
+    {
+      text: `to ${loadBalancers.address}/${loadBalancers.prefixLength}: redirect to ${OUTBOUND_PORT}`,
+      expressions: [...destinationIn(loadBalancers.address, loadBalancers.prefixLength), ...redirectTo(OUTBOUND_PORT)],
+    },
     { text: 'to 127.0.0.0/8: accept', expressions: [...destinationIn('127.0.0.0', 8), ...accept()] },
     {
       text: `to ${nodeLocal.address}/${nodeLocal.prefixLength}: accept`,

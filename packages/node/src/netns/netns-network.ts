@@ -2,6 +2,7 @@
 import { ipv4Bytes, KernelError, sethostname } from '../netlink/libc.ts';
 import {
   addAddress,
+  addGatewayRoute,
   addLinkRoute,
   addNeighbor,
   createBridge,
@@ -20,7 +21,7 @@ import { installCapture } from './capture.ts';
 import { missingFiles, mountEtcFiles, writeEtcFiles } from './etc-files.ts';
 import { closeNamespaces, closeOnExec, createNamespaces } from './namespaces.ts';
 import { NetnsSandbox } from './netns-sandbox.ts';
-import { enableForwarding, refuseWhatLeadsTo } from './routing.ts';
+import { allowLoopbackAddressesOnLinks, enableForwarding, refuseWhatLeadsTo } from './routing.ts';
 
 /**
  * The node's own interface: a bridge that nothing is plugged into (every kernel that runs containers has bridges, not
@@ -42,6 +43,11 @@ export interface NetnsNetworkOptions {
   readonly nodeLocalAddresses: readonly string[];
   /** 169.254.7.127: probes come from there, and no pod's capture touches them. */
   readonly probeSource: string;
+  /**
+   * 127.77.0.0/16: the addresses of load balancers, which the host must be able to listen on, and on what else may an
+   * ordinary user listen that is not in anybody else's reach? In a pod this part of the loopback network leads out.
+   */
+  readonly loadBalancerCidr: string;
 }
 
 export class NetnsNetwork implements PodNetwork {
@@ -52,6 +58,7 @@ export class NetnsNetwork implements PodNetwork {
   readonly warning: string | undefined;
   readonly #options: NetnsNetworkOptions;
   readonly #nodeLocal: Cidr;
+  readonly #loadBalancers: Cidr;
   readonly #route: RouteSocket;
   readonly #addresses: AddressPool;
   readonly #pods = new Set<NetnsSandbox>();
@@ -63,6 +70,7 @@ export class NetnsNetwork implements PodNetwork {
     this.probeSource = options.probeSource;
     this.warning = missingFiles();
     this.#nodeLocal = parseCidr(options.nodeLocalCidr);
+    this.#loadBalancers = parseCidr(options.loadBalancerCidr);
     closeOnExec();
     this.#addresses = new AddressPool(options.podCidr);
     this.#route = new RouteSocket();
@@ -79,9 +87,15 @@ export class NetnsNetwork implements PodNetwork {
     return contains(this.#nodeLocal, address);
   }
 
+  /** Whether pods reach services at that address by way of the kernel's table. */
+  isLoadBalancer(address: string): boolean {
+    return contains(this.#loadBalancers, address);
+  }
+
   #setUp(): void {
     const { nodeLocalAddresses, probeSource } = this.#options;
     enableForwarding();
+    allowLoopbackAddressesOnLinks();
     orUnavailable('links', () => this.#route.apply([linkUp('lo'), createBridge(NODE_LINK)]));
     const linkIndex = this.#route.indexOf(NODE_LINK);
     const nowhere = (cidr: string): LinkRoute => ({ ...parseCidr(cidr), linkIndex, source: this.nodeAddress });
@@ -107,7 +121,7 @@ export class NetnsNetwork implements PodNetwork {
         this.#connectPod(link, ip, clusterNet);
         if (options.capture) {
           const { probeSource } = this.#options;
-          orUnavailable('capture', () => installCapture({ probeSource, nodeLocal: this.#nodeLocal }));
+          orUnavailable('capture', () => installCapture({ probeSource, nodeLocal: this.#nodeLocal, loadBalancers: this.#loadBalancers }));
         }
       });
       const pod = new NetnsSandbox({
@@ -153,7 +167,9 @@ export class NetnsNetwork implements PodNetwork {
         addNeighbor(linkIndex, this.nodeAddress, GATEWAY_HARDWARE_ADDRESS),
         addLinkRoute({ address: this.nodeAddress, prefixLength: 32, linkIndex }),
         defaultRoute(this.nodeAddress),
+        addGatewayRoute({ ...this.#loadBalancers, gateway: this.nodeAddress, source: ip, overLocal: true }),
       ]);
+      allowLoopbackAddressesOnLinks();
     } finally {
       route.close();
     }

@@ -22,7 +22,20 @@ const SETTINGS: Readonly<Record<string, string>> = {
 };
 
 export function enableForwarding(): void {
-  for (const [name, value] of Object.entries(SETTINGS)) {
+  change(SETTINGS);
+}
+
+/**
+ * In the network namespace the thread is in: packets from and to 127.0.0.0/8 may come and go over any interface, which
+ * the addresses of load balancers need. What is bound to 127.0.0.1 is then kept apart by the routes alone: they lead
+ * the load balancers' network out of a pod and nothing else of 127.0.0.0/8.
+ */
+export function allowLoopbackAddressesOnLinks(): void {
+  change({ 'net/ipv4/conf/all/route_localnet': '1' });
+}
+
+function change(settings: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(settings)) {
     try {
       writeFileSync(`/proc/sys/${name}`, value);
     } catch (error) {

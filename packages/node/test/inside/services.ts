@@ -135,6 +135,20 @@ describe('a pod without a sidecar', () => {
     await client.destroy();
   });
 
+  test('reaches a node port and a load balancer’s address, and is refused at a port that it has not', async () => {
+    const [one, client] = [await serving('one'), createPod()];
+    const web = service('balanced', '10.96.1.4', [{ port: 80, nodePort: 30_080 }]);
+    await kube.create(ServiceKind, { ...web, status: { loadBalancer: { ingress: [{ ip: '127.77.1.2' }] } } });
+    await kube.create(SliceKind, slice('balanced', [{ port: 8080 }], [one.ip]));
+    assert.equal(await eventually(() => call(client, '127.77.1.2')), `one for ${client.ip}`);
+    assert.equal(await call(client, '10.244.0.1', 30_080), `one for ${client.ip}`);
+    assert.equal(await call(one, '127.77.1.2'), 'one for 10.244.0.1');
+    await refused(client, '127.77.1.2', 81);
+    await refused(client, '127.77.1.3');
+    await refused(client, '127.0.0.1');
+    await Promise.all([one, client].map((pod) => pod.destroy()));
+  });
+
   test('reaches itself through a service', async () => {
     const self = await serving('self');
     await kube.create(ServiceKind, service('self', '10.96.1.3', [{ port: 80 }]));

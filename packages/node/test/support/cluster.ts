@@ -18,6 +18,7 @@ export function createNetwork(): NetnsNetwork {
     nodeLocalCidr: '10.96.0.0/28',
     nodeLocalAddresses: ['10.96.0.1', '10.96.0.10', '10.96.0.15'],
     probeSource: '169.254.7.127',
+    loadBalancerCidr: '127.77.0.0/16',
   });
 }
 

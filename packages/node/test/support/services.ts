@@ -5,6 +5,7 @@ interface Port {
   readonly name?: string;
   readonly port: number;
   readonly protocol?: string;
+  readonly nodePort?: number;
 }
 
 export function service(name: string, clusterIP: string, ports: readonly Port[], spec: object = {}): Service {

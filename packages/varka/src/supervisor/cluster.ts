@@ -54,6 +54,7 @@ const NETWORK = {
   nodeLocalAddresses: [KUBERNETES_ADDRESS, DNS_ADDRESS, ISTIOD_ADDRESS],
   /** Link-local, as in Istio's ambient mode: probes come from there, and capture lets them pass. */
   probeSource: '169.254.7.127',
+  loadBalancerCidr: LOAD_BALANCER_NETWORK,
 } as const;
 const API_PORT = 443;
 const DNS_PORT = 53;

@@ -78,7 +78,7 @@ class RuleKeeper {
     this.#timer = undefined;
     const { services, endpointSlices, network, log } = this.#options;
     try {
-      const wanted = serviceRules(services.list(), endpointSlices.list(), (address) => network.isNodeLocal(address));
+      const wanted = serviceRules(services.list(), endpointSlices.list(), network);
       orUnavailable('services', () => this.#table.apply(wanted));
       this.#forgetEnded(wanted);
       this.#inForce = wanted;

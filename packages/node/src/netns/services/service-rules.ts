@@ -46,26 +46,37 @@ export function endedUdpPairs(before: ServiceRules, after: ServiceRules): EndedP
 type Endpoint = EndpointSlice['endpoints'][number];
 type SlicePort = NonNullable<EndpointSlice['ports']>[number];
 
-/** `isNodeLocal`: services at such addresses are listened for by the node itself, and nothing is translated. */
+/** What there is to know of the node's network. */
+export interface ServiceNetwork {
+  readonly nodeAddress: string;
+  /** Services at such addresses are listened for by the node itself, and nothing is translated. */
+  isNodeLocal(address: string): boolean;
+  /** Those that lead pods here; a load balancer may have others, which only the host knows. */
+  isLoadBalancer(address: string): boolean;
+}
+
 export function serviceRules(
   services: readonly Service[],
   slices: readonly EndpointSlice[],
-  isNodeLocal: (address: string) => boolean,
+  network: ServiceNetwork,
 ): ServiceRules {
   const frontends = new Map<string, string>();
   const backends = new Map<string, string>();
   const loops = new Map<string, string>();
   const slicesOf = byService(slices);
-  for (const { metadata, spec } of services) {
+  for (const service of services) {
+    const { metadata, spec } = service;
     const own = slicesOf.get(`${metadata?.namespace}/${metadata?.name}`) ?? [];
-    const addresses = (spec?.clusterIPs ?? [spec?.clusterIP ?? '']).filter((ip) => isIPv4(ip) && !isNodeLocal(ip));
-    for (const { name = '', protocol = 'TCP', port } of spec?.ports ?? []) {
+    const addresses = addressesOf(service, network);
+    for (const { name = '', protocol = 'TCP', port, nodePort } of spec?.ports ?? []) {
       // The third protocol a Service may have, SCTP, is not carried.
       if (protocol !== 'TCP' && protocol !== 'UDP') continue;
       const targets = targetsOf(own, name, protocol);
       if (targets.length === 0) continue;
-      for (const address of addresses) {
-        const frontend = `${address} . ${protocol.toLowerCase()} . ${port}`;
+      const entrances = addresses.map((address) => ({ address, port }));
+      if (nodePort) entrances.push({ address: network.nodeAddress, port: nodePort });
+      for (const entrance of entrances) {
+        const frontend = `${entrance.address} . ${protocol.toLowerCase()} . ${entrance.port}`;
         frontends.set(frontend, chainOf(spec?.sessionAffinity, targets.length));
         targets.forEach(({ ip, port: number }, index) => {
           backends.set(`${frontend} . ${index}`, `${ip} . ${number}`);
@@ -75,6 +86,17 @@ export function serviceRules(
     }
   }
   return { frontends, backends, loops };
+}
+
+/** All that the service's ports are reached at: inside the cluster, and from outside (Kubernetes: externalIPs too). */
+function addressesOf({ spec, status }: Service, network: ServiceNetwork): string[] {
+  const inside = spec?.clusterIPs ?? [spec?.clusterIP ?? ''];
+  const balanced = (status?.loadBalancer?.ingress ?? []).map(({ ip = '' }) => ip);
+  const wanted = [
+    ...[...inside, ...(spec?.externalIPs ?? [])].filter((ip) => isIPv4(ip) && !network.isNodeLocal(ip)),
+    ...balanced.filter((ip) => isIPv4(ip) && network.isLoadBalancer(ip)),
+  ];
+  return [...new Set(wanted)];
 }
 
 /** Kubernetes: "Session affinity". Among one there is nothing to choose. */
