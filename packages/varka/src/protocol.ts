@@ -26,17 +26,29 @@ export interface SupervisorConfig {
   readonly images: readonly CatalogEntry[];
   /** How long to wait for the applied Deployments. */
   readonly waitSeconds: number;
+  /** `127.77.5`: what the addresses of this profile's load balancers begin with; none where 127.0.0.1 is all there is. */
+  readonly loadBalancers: string | undefined;
+}
+
+/** Why a port of the host cannot be listened on: the system's code (EADDRINUSE, EACCES, …) and its words. */
+export interface ListenRefusal {
+  readonly code: string;
+  readonly message: string;
 }
 
 export type QueryName = 'status' | 'syncz';
 
 export type ToSupervisor =
-  | { readonly type: 'listener'; readonly name: Published }
+  /** With a listening socket: one of `Published`, or one that was asked for. */
+  | { readonly type: 'listener'; readonly name: string }
+  | { readonly type: 'no-listener'; readonly name: string; readonly refusal: ListenRefusal }
   | { readonly type: 'start'; readonly config: SupervisorConfig }
   | { readonly type: 'query'; readonly id: number; readonly query: QueryName }
   | { readonly type: 'stop' };
 
 export type FromSupervisor =
+  /** Asks for a socket in the host's network. */
+  | { readonly type: 'listen'; readonly name: string; readonly host: string; readonly port: number }
   | { readonly type: 'progress'; readonly event: ProgressEvent }
   | {
       readonly type: 'ready' /** A path that a gateway routes, to try with curl. */;
@@ -79,9 +91,23 @@ export interface FindingStatus {
   readonly message: string;
 }
 
+/** One port of a Service that the host reaches, or should. */
+export interface EntranceStatus {
+  readonly namespace: string;
+  readonly service: string;
+  readonly type: 'NodePort' | 'LoadBalancer';
+  /** Name of the Service's port, or its number. */
+  readonly port: string;
+  /** `127.0.0.1:30080` */
+  readonly address: string;
+  /** Why nothing listens there. */
+  readonly error?: string;
+}
+
 /** What the supervisor knows. */
 export interface MeshStatus {
   readonly pods: readonly PodStatus[];
+  readonly entrances: readonly EntranceStatus[];
   readonly proxies: readonly ProxyStatus[];
   readonly findings: readonly FindingStatus[];
 }

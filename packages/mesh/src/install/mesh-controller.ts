@@ -1,4 +1,4 @@
-// Keeps the OpenShift objects of the mesh true: control plane and member roll status, Route hosts, the gateway's address.
+// Keeps the OpenShift objects of the mesh true: control plane and member roll status, Route hosts.
 import type { KubeClient } from '@varka/kube/client/client.ts';
 import { type Clock, systemClock } from '@varka/kube/client/clock.ts';
 import type { Informer } from '@varka/kube/client/informer.ts';
@@ -20,7 +20,6 @@ export interface MeshControllerOptions {
   readonly memberRolls: Informer;
   readonly namespaces: Informer;
   readonly deployments: Informer;
-  readonly services: Informer;
   readonly routes: Informer;
   /** As in MeshOptions. */
   readonly gatewayHost: string;
@@ -35,7 +34,7 @@ type Reconciler = (object: KubeObject) => Promise<void>;
 
 /** Resolves when the informers have their first lists: half a picture would make members pending that are there. */
 export async function startMeshController(options: MeshControllerOptions): Promise<MeshController> {
-  const { client, controlPlanes, memberRolls, namespaces, deployments, services, routes, gatewayHost } = options;
+  const { client, controlPlanes, memberRolls, namespaces, deployments, routes, gatewayHost } = options;
   const clock = options.clock ?? systemClock;
   const now = () => new Date(clock.now());
 
@@ -71,13 +70,6 @@ export async function startMeshController(options: MeshControllerOptions): Promi
           await client.patch(kinds.Route, name, namespace, { spec: { host } }, { type: 'merge' });
         }
         await writeStatus(kinds.Route, object, routeStatus(object, gatewayHost, now()));
-      },
-    },
-    service: {
-      informer: services,
-      reconcile: async (object) => {
-        if (!isGatewayService(object)) return;
-        await writeStatus(kinds.Service, object, { loadBalancer: { ingress: [{ ip: '127.0.0.1' }] } });
       },
     },
   };
@@ -123,10 +115,4 @@ function components(deployments: Informer): Record<string, boolean> {
   const gateway = deployments.get(SYSTEM_NAMESPACE, GATEWAY_NAME);
   const replicas = (gateway?.['status'] as { availableReplicas?: number } | undefined)?.availableReplicas ?? 0;
   return { 'istio-discovery': true, 'mesh-config': true, 'istio-ingress': replicas > 0 };
-}
-
-function isGatewayService(service: KubeObject): boolean {
-  const { name, namespace } = service.metadata ?? {};
-  const spec = service['spec'] as { type?: string } | undefined;
-  return name === GATEWAY_NAME && namespace === SYSTEM_NAMESPACE && spec?.type === 'LoadBalancer';
 }

@@ -22,6 +22,8 @@ export interface Manifest {
 export interface MeshOptions {
   /** Where the gateway is reached from the host, e.g. `127.0.0.1:8080`; what its Route says. */
   readonly gatewayHost: string;
+  /** What its Service offers as `http2` and `https`: 80 and 443 where the host can listen there. */
+  readonly gatewayPorts: { readonly http: number; readonly https: number };
 }
 
 export function meshNamespaces(): Manifest[] {
@@ -120,8 +122,14 @@ function nodeLocalService(
   ];
 }
 
+/** Inside the cluster it is always at the standard port, too: that is what Gateways name. */
+function servicePorts(name: string, port: number, standard: number, targetPort: number) {
+  const also = port === standard ? [] : [{ name: `${name}-${standard}`, port: standard, targetPort, protocol: 'TCP' }];
+  return [{ name, port, targetPort, protocol: 'TCP' }, ...also];
+}
+
 /** The ingress gateway: a proxy without an application, in a Deployment as any other workload. */
-function gateway({ gatewayHost }: MeshOptions): Manifest[] {
+function gateway({ gatewayHost, gatewayPorts }: MeshOptions): Manifest[] {
   const labels = { app: GATEWAY_NAME, istio: 'ingressgateway' };
   const metadata = { name: GATEWAY_NAME, namespace: SYSTEM_NAMESPACE, labels };
   const podLabels = {
@@ -148,8 +156,8 @@ function gateway({ gatewayHost }: MeshOptions): Manifest[] {
           // Istio's names: scripts find the port by `http2` and `https`.
           ports: [
             { name: 'status-port', port: PROXY_PORTS.ready, targetPort: PROXY_PORTS.ready, protocol: 'TCP' },
-            { name: 'http2', port: 80, targetPort: 8080, protocol: 'TCP' },
-            { name: 'https', port: 443, targetPort: 8443, protocol: 'TCP' },
+            ...servicePorts('http2', gatewayPorts.http, 80, 8080),
+            ...servicePorts('https', gatewayPorts.https, 443, 8443),
           ],
         },
       },

@@ -6,7 +6,7 @@ import type { KubeObject } from '@varka/kube/object.ts';
 import { installMesh } from '../../src/install/install-mesh.ts';
 import { fakeApi } from '../fake-client.ts';
 
-const options = { gatewayHost: '127.0.0.1:8080' };
+const options = { gatewayHost: '127.0.0.1:8080', gatewayPorts: { http: 80, https: 443 } };
 const GATEWAY = 'istio-ingressgateway';
 
 interface ServiceSpec {
@@ -38,6 +38,21 @@ describe('installing the mesh', () => {
       ],
     );
     assert.equal((api.object(Route, GATEWAY, 'istio-system')!['spec'] as { host: string }).host, '127.0.0.1:8080');
+  });
+
+  it('offers the gateway where the host reaches it, and at the standard ports inside in any case', async () => {
+    const api = fakeApi();
+    await installMesh(api.client, { ...options, gatewayPorts: { http: 8080, https: 443 } });
+    const { ports } = api.object(Service, GATEWAY, 'istio-system')!['spec'] as ServiceSpec;
+    assert.deepEqual(
+      ports.map(({ name, port, targetPort }) => [name, port, targetPort]),
+      [
+        ['status-port', 15021, 15021],
+        ['http2', 8080, 8080],
+        ['http2-80', 80, 8080],
+        ['https', 443, 8443],
+      ],
+    );
   });
 
   it('gives the Services without pods the addresses where they are really served', async () => {
@@ -86,7 +101,7 @@ describe('installing the mesh', () => {
       spec: { replicas: 3 },
       metadata: { labels: { team: 'edge' } },
     });
-    const second = await installMesh(api.client, { gatewayHost: '127.0.0.1:9090' });
+    const second = await installMesh(api.client, { ...options, gatewayHost: '127.0.0.1:9090' });
     assert.deepEqual(
       second.filter(({ result }) => result !== 'unchanged'),
       [{ name: 'istio-system/routes/istio-ingressgateway', result: 'updated' }],

@@ -21,7 +21,6 @@ async function start(api: FakeApi, log = silent): Promise<void> {
       memberRolls: api.informer(kinds.ServiceMeshMemberRoll),
       namespaces: api.informer(kinds.Namespace),
       deployments: api.informer(kinds.Deployment),
-      services: api.informer(kinds.Service),
       routes: api.informer(kinds.Route),
       gatewayHost: '127.0.0.1:8080',
       clock: { ...systemClock, now: () => Date.parse('2026-01-02T03:04:05.678Z') },
@@ -159,7 +158,7 @@ describe('a ServiceMeshMemberRoll', () => {
   });
 });
 
-describe('Routes and the gateway Service', () => {
+describe('Routes', () => {
   it("a Route to the gateway gets the gateway's host, another is told that nothing serves it", async () => {
     const api = fakeApi();
     const route = (name: string, ns: string, to: string): KubeObject => ({
@@ -181,20 +180,6 @@ describe('Routes and the gateway Service', () => {
     assert.match(app.conditions[0]?.message ?? '', /expose this Service with a Gateway/);
   });
 
-  it('the gateway Service gets an address, other load balancers stay pending', async () => {
-    const api = fakeApi();
-    const service = (name: string, ns: string): KubeObject => ({
-      metadata: { name, namespace: ns },
-      spec: { type: 'LoadBalancer' },
-    });
-    api.put(kinds.Service, service('web', 'apps'));
-    api.put(kinds.Service, service('istio-ingressgateway', 'istio-system'));
-    await start(api);
-    const status = await eventually(() => statusOf(api.object(kinds.Service, 'istio-ingressgateway', 'istio-system')));
-    assert.deepEqual(status['loadBalancer'], { ingress: [{ ip: '127.0.0.1' }] });
-    assert.equal(statusOf(api.object(kinds.Service, 'web', 'apps')), undefined);
-  });
-
   it('tries again after a failure', async () => {
     const api = fakeApi();
     const patch = api.client.patch;
@@ -205,18 +190,15 @@ describe('Routes and the gateway Service', () => {
       return Promise.reject(new Error('not now'));
     };
     const warnings: string[] = [];
-    api.put(kinds.Service, {
-      metadata: { name: 'istio-ingressgateway', namespace: 'istio-system' },
-      spec: { type: 'LoadBalancer' },
-    });
+    api.put(kinds.Route, { metadata: { name: 'app', namespace: 'apps' }, spec: { to: { name: 'web' } } });
     const patched = new Promise<void>((resolve) => {
-      api.informer(kinds.Service).onEvent((event) => {
+      api.informer(kinds.Route).onEvent((event) => {
         if (statusOf(event.object) !== undefined) resolve();
       });
     });
     await start(api, { ...silent, warn: (message) => warnings.push(message) });
     await patched;
     assert.equal(warnings.length, 2);
-    assert.match(warnings[0]!, /could not reconcile service\/istio-system\/istio-ingressgateway/);
+    assert.match(warnings[0]!, /could not reconcile route\/apps\/app/);
   });
 });

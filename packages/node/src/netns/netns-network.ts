@@ -121,7 +121,9 @@ export class NetnsNetwork implements PodNetwork {
         this.#connectPod(link, ip, clusterNet);
         if (options.capture) {
           const { probeSource } = this.#options;
-          orUnavailable('capture', () => installCapture({ probeSource, nodeLocal: this.#nodeLocal, loadBalancers: this.#loadBalancers }));
+          orUnavailable('capture', () =>
+            installCapture({ probeSource, nodeLocal: this.#nodeLocal, loadBalancers: this.#loadBalancers }),
+          );
         }
       });
       const pod = new NetnsSandbox({

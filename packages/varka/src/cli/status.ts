@@ -54,6 +54,19 @@ function pods(document: StatusDocument, { good, warn }: Style): string {
   );
 }
 
+/** Where services are reached from this machine. */
+function entrances(document: StatusDocument, { warn }: Style): string {
+  if (document.entrances.length === 0) return '';
+  const rows = document.entrances.map(({ namespace, service, type, port, address, error }) => [
+    namespace,
+    service,
+    port,
+    type,
+    error === undefined ? address : warn(`${address} (not there: ${error})`),
+  ]);
+  return `\n${table(['NAMESPACE', 'SERVICE', 'PORT', 'TYPE', 'FROM THE HOST'], rows)}`;
+}
+
 function findings(list: readonly FindingStatus[], { bad, warn, dim }: Style): string {
   if (list.length === 0) return '';
   const lines = list.map(
@@ -64,5 +77,5 @@ function findings(list: readonly FindingStatus[], { bad, warn, dim }: Style): st
 }
 
 function render(document: StatusDocument, style: Style): string {
-  return `${heading(document, style)}\n\n${pods(document, style)}${findings(document.findings, style)}`;
+  return `${heading(document, style)}\n\n${pods(document, style)}${entrances(document, style)}${findings(document.findings, style)}`;
 }

@@ -3,14 +3,15 @@
 import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
-import { messageOf, problem, profileFlag, VarkaError } from '../errors.ts';
+import { errorCode, messageOf, problem, profileFlag, VarkaError } from '../errors.ts';
 import type { ManifestDocument } from '../manifests/read.ts';
 import type { Profile } from '../profile.ts';
 import type { FromSupervisor, MeshStatus, Phase, ProgressEvent, StatusDocument } from '../protocol.ts';
 import { VERSION } from '../version.ts';
 import { serveControl } from './control-server.ts';
 import { type FirstAnswer, firstAnswer } from './first-answer.ts';
-import { type Listener, openListener, PUBLISHED, type Published } from './listeners.ts';
+import { type Listener, listenOn, openListener, PUBLISHED, type Published } from './listeners.ts';
+import { claimLoadBalancers, type LoadBalancerClaim } from './load-balancer-claim.ts';
 import { acquireLock, type LockHolder } from './lock.ts';
 import { choosePrivilege, type Privilege } from './namespaces.ts';
 import { isAlive, waitUntilGone } from './process-identity.ts';
@@ -66,6 +67,7 @@ export class Front {
   #privilege: Privilege = 'root';
   #ports: Record<Published, number> = { api: 0, http: 0, https: 0 };
   #listeners: Listener[] = [];
+  #claim: LoadBalancerClaim | undefined;
   #release: (() => void) | undefined;
   #control: { close(): Promise<void> } | undefined;
   #supervisor: SupervisorProcess | undefined;
@@ -140,6 +142,7 @@ export class Front {
     this.#listeners = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     for (const result of [privilege, ...opened]) if (result.status === 'rejected') throw result.reason;
     if (privilege.status === 'fulfilled') this.#privilege = privilege.value;
+    this.#claim = await claimLoadBalancers(profile.directory);
     for (const { name, port, movedFrom } of this.#listeners) {
       this.#ports[name] = port;
       if (movedFrom !== undefined)
@@ -172,6 +175,7 @@ export class Front {
       namespace,
       images,
       waitSeconds,
+      loadBalancers: this.#claim?.prefix,
     };
     const log = await openLog(profile);
     if (this.#stopAsked) {
@@ -180,6 +184,7 @@ export class Front {
     }
     const supervisor = new SupervisorProcess(config, log, (message) => {
       if (message.type === 'progress') this.#tell(message.event);
+      else if (message.type === 'listen') void this.#listenFor(supervisor, message);
       else if (message.type === 'ready') onReady(message);
       else if (message.type === 'fatal') onFailure(new VarkaError(message.problem));
     });
@@ -188,6 +193,17 @@ export class Front {
     await this.#writeRuntime();
     void supervisor.exited.then((detail) => this.#supervisorGone(detail, onFailure));
     Promise.all(this.#listeners.map((listener) => supervisor.handOver(listener))).catch(onFailure);
+  }
+
+  async #listenFor(
+    supervisor: SupervisorProcess,
+    { name, host, port }: Extract<FromSupervisor, { type: 'listen' }>,
+  ): Promise<void> {
+    try {
+      await supervisor.handOver({ name, server: await listenOn(host, port) });
+    } catch (error) {
+      supervisor.refuse(name, { code: errorCode(error) ?? '', message: messageOf(error) });
+    }
   }
 
   async #ready(tryPath: string | undefined, complete: boolean): Promise<Ready> {
@@ -251,6 +267,7 @@ export class Front {
   async #cleanUp(): Promise<void> {
     this.#phase = 'stopping';
     for (const { server } of this.#listeners) if (server.listening) server.close();
+    this.#claim?.release();
     await this.#supervisor?.kill();
     const [release, control] = [this.#release, this.#control];
     this.#release = undefined;
@@ -308,7 +325,7 @@ export class Front {
   }
 
   async #status(): Promise<StatusDocument> {
-    const nothingYet: MeshStatus = { pods: [], proxies: [], findings: [] };
+    const nothingYet: MeshStatus = { pods: [], entrances: [], proxies: [], findings: [] };
     const mesh = this.#supervisor === undefined ? nothingYet : ((await this.#ask('status')) as MeshStatus);
     const { profile } = this.#options;
     return {

@@ -1,5 +1,5 @@
-// The sockets a user reaches the mesh by. They are opened in the host's network and handed to the supervisor, which
-// lives in another one.
+// The sockets a user reaches the mesh by: those of every mesh, and those of its services. They are opened in the host's
+// network and handed to the supervisor, which lives in another one.
 import { createServer, type Server } from 'node:net';
 import { errorCode, messageOf, problem } from '../errors.ts';
 
@@ -20,19 +20,26 @@ const PURPOSES: Readonly<Record<Published, string>> = {
 /** How far to look for a free one before giving up. */
 const TRIES = 100;
 
-export interface Listener {
-  readonly name: Published;
+/** A listening socket on its way to the supervisor, with the name that it knows it by. */
+export interface NamedServer {
+  readonly name: string;
   readonly server: Server;
+}
+
+export interface Listener extends NamedServer {
+  readonly name: Published;
   readonly port: number;
   /** The port people expect, when another program has it. */
   readonly movedFrom: number | undefined;
 }
 
-function listen(port: number): Promise<Server> {
+/** On one of this machine's own addresses, and no other: nothing of a mesh is in the reach of other machines. */
+export function listenOn(host: string, port: number): Promise<Server> {
+  if (!host.startsWith('127.')) throw new TypeError(`${host} is not an address of the loopback network`);
   const server = createServer();
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port }, () => {
+    server.listen({ host, port }, () => {
       server.removeListener('error', reject);
       // Until the supervisor has the socket nobody can serve what arrives.
       server.on('connection', (socket) => socket.destroy());
@@ -54,7 +61,7 @@ export async function openListener(name: Published, wanted: number | undefined):
   const last = wanted === undefined ? first + TRIES : first;
   for (let port = first; port <= last; port++) {
     try {
-      const server = await listen(port);
+      const server = await listenOn('127.0.0.1', port);
       return { name, server, port: portOf(server), movedFrom: port === first ? undefined : first };
     } catch (error) {
       const code = errorCode(error);

@@ -3,8 +3,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { FromSupervisor, QueryName, SupervisorConfig, ToSupervisor } from '../protocol.ts';
-import type { Listener } from './listeners.ts';
+import type { FromSupervisor, ListenRefusal, QueryName, SupervisorConfig, ToSupervisor } from '../protocol.ts';
+import type { NamedServer } from './listeners.ts';
 import { namespaceCommand } from './namespaces.ts';
 import { childrenOf, identify, type ProcessIdentity, waitUntilGone } from './process-identity.ts';
 
@@ -52,7 +52,7 @@ export class SupervisorProcess {
   }
 
   /** Gives the socket away: from here on the supervisor alone accepts on it. */
-  async handOver({ name, server }: Listener): Promise<void> {
+  async handOver({ name, server }: NamedServer): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#child.send({ type: 'listener', name } satisfies ToSupervisor, server, (error) =>
         error === null ? resolve() : reject(error),
@@ -60,6 +60,11 @@ export class SupervisorProcess {
     });
     server.close();
     await once(server, 'close');
+  }
+
+  /** Says that a socket it asked for cannot be had. */
+  refuse(name: string, refusal: ListenRefusal): void {
+    this.#send({ type: 'no-listener', name, refusal });
   }
 
   query(query: QueryName): Promise<unknown> {

@@ -1,8 +1,8 @@
 // Everything that runs inside the cluster's network: made in the order in which the parts need each other, stopped in
 // the opposite one.
 import { existsSync, mkdirSync } from 'node:fs';
-import type { Server } from 'node:net';
 import { join } from 'node:path';
+import { EventRecorder } from '@varka/kube/client/event-recorder.ts';
 import { HttpKubeClient } from '@varka/kube/client/http-client.ts';
 import { InformerSet } from '@varka/kube/client/informer-set.ts';
 import { type ClusterAccess, KubeconfigError, loadKubeconfig } from '@varka/kube/client/kubeconfig.ts';
@@ -38,12 +38,16 @@ import { ImageCatalog } from '@varka/node/images/image-catalog.ts';
 import { NetnsNetwork } from '@varka/node/netns/netns-network.ts';
 import { startServiceProxy } from '@varka/node/netns/services/service-proxy.ts';
 import { type NodeAgent, startNode } from '@varka/node/pods/node.ts';
+import { LOAD_BALANCER_NETWORK } from '../front/load-balancer-claim.ts';
 import type { MeshStatus, SupervisorConfig } from '../protocol.ts';
-import { GatewayEndpoints } from './gateway-endpoints.ts';
-import { GatewayPublisher } from './gateway-publisher.ts';
+import type { HostListeners } from './host-listeners.ts';
 import { catalogEntries, programEntries } from './images.ts';
+import { LoadBalancerAddresses } from './load-balancer-addresses.ts';
 import { createLogger } from './log.ts';
 import { bundlePrograms } from './program-bundle.ts';
+import { Publisher } from './publisher.ts';
+import { ServiceEndpoints } from './service-endpoints.ts';
+import { ServicePublisher } from './service-publisher.ts';
 import { meshStatus } from './status.ts';
 import type { StepReporter } from './steps.ts';
 
@@ -67,6 +71,8 @@ type Stop = () => unknown;
 export class Cluster {
   readonly #config: SupervisorConfig;
   readonly #steps: StepReporter;
+  readonly #listeners: HostListeners;
+  readonly #addresses: LoadBalancerAddresses;
   readonly #stops: Stop[] = [];
   #api: ApiServer | undefined;
   #access: ClusterAccess | undefined;
@@ -75,10 +81,13 @@ export class Cluster {
   #injector: AdmissionPlugin | undefined;
   #node: NodeAgent | undefined;
   #controlPlane: ControlPlane | undefined;
+  #services: ServicePublisher | undefined;
 
-  constructor(config: SupervisorConfig, steps: StepReporter) {
+  constructor(config: SupervisorConfig, steps: StepReporter, listeners: HostListeners) {
     this.#config = config;
     this.#steps = steps;
+    this.#listeners = listeners;
+    this.#addresses = new LoadBalancerAddresses(config.loadBalancers, `${SYSTEM_NAMESPACE}/${GATEWAY_NAME}`);
   }
 
   get client(): HttpKubeClient {
@@ -103,13 +112,13 @@ export class Cluster {
     return rows.flatMap((row) => row.versions.map((version) => refOf(row, version)));
   }
 
-  async start(apiSocket: Promise<Server>, httpSocket: Promise<Server>, httpsSocket: Promise<Server>): Promise<void> {
+  async start(): Promise<void> {
     const bundles = bundlePrograms(this.#config.profile.cache, programEntries()); // takes its time while the rest starts
     bundles.catch(() => undefined); // waited for below
     const network = NetnsNetwork.create(NETWORK);
     this.#stops.push(() => network.close());
     await this.#steps.run('api', 'API server', async (update) => {
-      await this.#startApi(apiSocket);
+      await this.#startApi();
       update(`API server at https://127.0.0.1:${this.#config.ports.api}`);
     });
     await this.#steps.run('control-plane', 'controllers and control plane', async () => {
@@ -120,16 +129,23 @@ export class Cluster {
         this.#startServiceProxy(network),
         this.#startNode(network, bundles),
       ]);
-      await installMesh(this.client, { gatewayHost: `127.0.0.1:${this.#config.ports.http}` });
-      this.#publishGateway(await httpSocket, await httpsSocket);
+      await installMesh(this.client, {
+        gatewayHost: `127.0.0.1:${this.#config.ports.http}`,
+        gatewayPorts: {
+          http: await this.#gatewayPort(80, this.#config.ports.http),
+          https: await this.#gatewayPort(443, this.#config.ports.https),
+        },
+      });
+      await this.#publishGateway();
+      await this.#publishServices();
     });
   }
 
   status(): MeshStatus {
     const informers = this.#informers;
     return informers === undefined
-      ? { pods: [], proxies: [], findings: [] }
-      : meshStatus(informers, this.#controlPlane);
+      ? { pods: [], entrances: [], proxies: [], findings: [] }
+      : meshStatus(informers, this.#controlPlane, this.#services);
   }
 
   syncz(): unknown {
@@ -149,7 +165,7 @@ export class Cluster {
     if (failures.length > 0) throw new AggregateError(failures);
   }
 
-  async #startApi(socket: Promise<Server>): Promise<void> {
+  async #startApi(): Promise<void> {
     const { profile, ports } = this.#config;
     const log = createLogger('apiserver');
     mkdirSync(profile.store, { recursive: true, mode: 0o700 });
@@ -167,7 +183,7 @@ export class Cluster {
     this.#api = api;
     this.#stops.push(() => api.close());
     await api.listen({ host: KUBERNETES_ADDRESS, port: API_PORT });
-    await api.listen(await socket);
+    await api.listen(await this.#listeners.published('api'));
     const namespace = chosenNamespace(profile.kubeconfig);
     await writeKubeconfig(profile.kubeconfig, {
       server: `https://127.0.0.1:${ports.api}`,
@@ -225,7 +241,6 @@ export class Cluster {
       memberRolls: informers.informer(kinds.ServiceMeshMemberRoll),
       namespaces: informers.informer(kinds.Namespace),
       deployments: informers.informer(kinds.Deployment),
-      services: informers.informer(kinds.Service),
       routes: informers.informer(kinds.Route),
       gatewayHost: `127.0.0.1:${this.#config.ports.http}`,
     });
@@ -302,17 +317,45 @@ export class Cluster {
     this.#stops.push(() => node.stop(POD_GRACE_MS));
   }
 
-  #publishGateway(http: Server, https: Server): void {
-    const log = createLogger('gateway');
-    const slices = this.informers.informer<EndpointSlice>(kinds.EndpointSlice);
-    const endpoints = new GatewayEndpoints(slices, SYSTEM_NAMESPACE, GATEWAY_NAME);
-    const publishers = [
-      new GatewayPublisher({ server: http, endpoints: () => endpoints.ready('http2'), log }),
-      new GatewayPublisher({ server: https, endpoints: () => endpoints.ready('https'), log }),
-    ];
-    this.#stops.push(() => {
-      for (const publisher of publishers) publisher.close();
+  /** The port that the gateway's Service says it has: the standard one, unless the host has it for others only. */
+  async #gatewayPort(standard: number, published: number): Promise<number> {
+    return (await this.#listeners.isFree(this.#addresses.gateway, standard)) ? standard : published;
+  }
+
+  /** At the published ports, which it has whatever becomes of its Service. */
+  async #publishGateway(): Promise<void> {
+    const endpoints = new ServiceEndpoints(this.informers.informer<EndpointSlice>(kinds.EndpointSlice));
+    for (const [socket, portName] of [
+      ['http', 'http2'],
+      ['https', 'https'],
+    ] as const) {
+      const publisher = new Publisher({
+        server: await this.#listeners.published(socket),
+        name: `the gateway (${socket})`,
+        endpoints: () => endpoints.ready(SYSTEM_NAMESPACE, GATEWAY_NAME, portName),
+        log: createLogger('gateway'),
+      });
+      this.#stops.push(() => publisher.close());
+    }
+  }
+
+  async #publishServices(): Promise<void> {
+    const { client, informers } = this;
+    const log = createLogger('node');
+    const events = new EventRecorder({ client, component: 'service-controller', log });
+    const services = new ServicePublisher({
+      client,
+      services: informers.informer<Service>(kinds.Service),
+      endpointSlices: informers.informer<EndpointSlice>(kinds.EndpointSlice),
+      listeners: this.#listeners,
+      addresses: this.#addresses,
+      published: new Set(Object.values(this.#config.ports).map((port) => `127.0.0.1:${port}`)),
+      events,
+      log,
     });
+    this.#stops.push(() => services.stop());
+    await services.start();
+    this.#services = services;
   }
 
   deployments() {

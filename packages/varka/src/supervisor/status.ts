@@ -7,18 +7,28 @@ import type { Finding, ObjectRef } from '@varka/mesh/analyze/finding.ts';
 import type { ServiceObject } from '@varka/mesh/registry/service.ts';
 import type { ControlPlane } from '@varka/mesh/serve/control-plane.ts';
 import type { ProxyStatus as MeshProxyStatus } from '@varka/mesh/serve/proxy-status.ts';
-import type { FindingStatus, MeshStatus, ProxyStatus } from '../protocol.ts';
+import type { EntranceStatus, FindingStatus, MeshStatus, ProxyStatus } from '../protocol.ts';
 import { VERSION } from '../version.ts';
 import { summarize } from './pod-summary.ts';
+import type { ServicePublisher } from './service-publisher.ts';
 
-export function meshStatus(informers: InformerSet, controlPlane: ControlPlane | undefined): MeshStatus {
+export function meshStatus(
+  informers: InformerSet,
+  controlPlane: ControlPlane | undefined,
+  services: ServicePublisher | undefined,
+): MeshStatus {
   const pods = informers.informer<Pod>(kinds.Pod).list();
   const proxies = controlPlane?.proxyStatus() ?? [];
   return {
     pods: pods.map(summarize).toSorted((a, b) => compare(`${a.namespace}/${a.name}`, `${b.namespace}/${b.name}`)),
+    entrances: (services?.status() ?? []).toSorted((a, b) => compare(entranceKey(a), entranceKey(b))),
     proxies: proxies.map(proxyStatus).toSorted((a, b) => compare(a.name, b.name)),
     findings: [...findings(informers), ...proxies.flatMap(refusals)],
   };
+}
+
+function entranceKey({ namespace, service, type, port }: EntranceStatus): string {
+  return `${namespace}/${service}/${type}/${port}`;
 }
 
 function compare(a: string, b: string): number {

@@ -5,11 +5,11 @@ import type { Server } from 'node:net';
 import { StoreError } from '@varka/kube/store/store-error.ts';
 import { SandboxUnavailableError } from '@varka/node/sandbox/errors.ts';
 import { describe, errorCode, messageOf, type Problem, profileFlag, VarkaError } from '../errors.ts';
-import { PUBLISHED, type Published } from '../front/listeners.ts';
 import { logPath } from '../front/state-directory.ts';
 import type { FromSupervisor, SupervisorConfig, ToSupervisor } from '../protocol.ts';
 import { applyDocuments } from './apply-documents.ts';
 import { Cluster } from './cluster.ts';
+import { HostListeners } from './host-listeners.ts';
 import { createLogger } from './log.ts';
 import { StepReporter } from './steps.ts';
 
@@ -30,17 +30,18 @@ function tell(message: FromSupervisor): void {
 export async function runSupervisor(config: SupervisorConfig): Promise<void> {
   exitOn('uncaughtException');
   exitOn('unhandledRejection');
-  const sockets = new Sockets();
+  const listeners = new HostListeners(tell);
   const steps = new StepReporter((event) => tell({ type: 'progress', event }));
-  const cluster = new Cluster(config, steps);
+  const cluster = new Cluster(config, steps, listeners);
   process.on('message', (message, handle) => {
     const told = message as ToSupervisor;
-    if (told.type === 'listener') sockets.take(told.name, handle as Server);
+    if (told.type === 'listener') listeners.take(told.name, handle as Server);
+    else if (told.type === 'no-listener') listeners.refuse(told.name, told.refusal);
     else if (told.type === 'query') void answer(cluster, told.id, told.query);
     else if (told.type === 'stop') void stop(cluster);
   });
   try {
-    await cluster.start(sockets.api, sockets.http, sockets.https);
+    await cluster.start();
     const outcome = await applyDocuments(config, cluster, steps);
     for (const problem of outcome.problems) tell({ type: 'progress', event: { kind: 'problem', problem } });
     log.info('ready', { documents: config.documents.length, complete: outcome.complete });
@@ -48,30 +49,6 @@ export async function runSupervisor(config: SupervisorConfig): Promise<void> {
   } catch (error) {
     log.error('the mesh did not start', { error });
     tell({ type: 'fatal', problem: problemOf(error, config) });
-  }
-}
-
-/** The front's listening sockets, each of which arrives in its own message. */
-class Sockets {
-  readonly #arrivals = Object.fromEntries(PUBLISHED.map((name) => [name, Promise.withResolvers<Server>()])) as Record<
-    Published,
-    PromiseWithResolvers<Server>
-  >;
-
-  take(name: Published, server: Server): void {
-    this.#arrivals[name].resolve(server);
-  }
-
-  get api(): Promise<Server> {
-    return this.#arrivals.api.promise;
-  }
-
-  get http(): Promise<Server> {
-    return this.#arrivals.http.promise;
-  }
-
-  get https(): Promise<Server> {
-    return this.#arrivals.https.promise;
   }
 }
 

@@ -1,10 +1,10 @@
-// The pipe from a published port to the gateway's pods.
+// The pipe from a published port to a service's pods.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { GatewayEndpoints } from '../src/supervisor/gateway-endpoints.ts';
-import { type GatewayAddress, GatewayPublisher } from '../src/supervisor/gateway-publisher.ts';
+import { type EndpointAddress, Publisher } from '../src/supervisor/publisher.ts';
+import { ServiceEndpoints } from '../src/supervisor/service-endpoints.ts';
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 type Cleanup = { after(hook: () => unknown): void };
@@ -12,7 +12,7 @@ type Cleanup = { after(hook: () => unknown): void };
 async function listening(
   t: Cleanup,
   onSocket: (socket: Socket) => void,
-): Promise<{ server: Server; address: GatewayAddress }> {
+): Promise<{ server: Server; address: EndpointAddress }> {
   const server = createServer({ allowHalfOpen: true }, onSocket).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
@@ -21,14 +21,20 @@ async function listening(
   return { server, address: { host: '127.0.0.1', port: bound.port } };
 }
 
-async function published(t: Cleanup, endpoints: readonly GatewayAddress[]): Promise<GatewayAddress> {
+async function published(t: Cleanup, endpoints: readonly EndpointAddress[], sticky = false): Promise<EndpointAddress> {
   const { server, address } = await listening(t, () => undefined);
-  const publisher = new GatewayPublisher({ server, endpoints: () => endpoints, log: silent });
+  const publisher = new Publisher({
+    server,
+    name: 'default/web',
+    endpoints: () => endpoints,
+    sticky: () => sticky,
+    log: silent,
+  });
   t.after(() => publisher.close());
   return address;
 }
 
-async function exchange(address: GatewayAddress, text: string): Promise<string> {
+async function exchange(address: EndpointAddress, text: string): Promise<string> {
   const socket = connect({ ...address, allowHalfOpen: true });
   socket.end(text);
   let answer = '';
@@ -51,6 +57,16 @@ test('connections go to the ready pods in turn, and an end one way leaves the ot
   const answers = [];
   for (let i = 0; i < 4; i++) answers.push(await exchange(address, 'hi'));
   assert.deepEqual(answers, ['one:hi', 'two:hi', 'one:hi', 'two:hi']);
+});
+
+test('with session affinity they all go to one pod', async (t) => {
+  const pods = [await listening(t, echo('one')), await listening(t, echo('two'))];
+  const address = await published(
+    t,
+    pods.map((pod) => pod.address),
+    true,
+  );
+  assert.deepEqual([await exchange(address, 'a'), await exchange(address, 'b')], ['one:a', 'one:b']);
 });
 
 test('a pod that refuses is passed over', async (t) => {
@@ -139,23 +155,19 @@ test('only ready endpoints of the named port count, and a change is seen', () =>
   });
   let items = [slice(false)];
   let change: () => void = () => undefined;
-  const endpoints = new GatewayEndpoints(
-    {
-      list: () => items,
-      onEvent: (handler) => {
-        change = () => handler({ type: 'added', object: items[0]! });
-        return () => undefined;
-      },
+  const endpoints = new ServiceEndpoints({
+    list: () => items,
+    onEvent: (handler) => {
+      change = () => handler({ type: 'added', object: items[0]! });
+      return () => undefined;
     },
-    'istio-system',
-    'gw',
-  );
-  assert.deepEqual(endpoints.ready('http2'), [{ host: '10.0.0.1', port: 8080 }]);
+  });
+  assert.deepEqual(endpoints.ready('istio-system', 'gw', 'http2'), [{ host: '10.0.0.1', port: 8080 }]);
   items = [slice(true)];
   change();
   assert.deepEqual(
-    endpoints.ready('https').map(({ host }) => host),
+    endpoints.ready('istio-system', 'gw', 'https').map(({ host }) => host),
     ['10.0.0.1', '10.0.0.2'],
   );
-  assert.deepEqual(endpoints.ready('other'), []);
+  assert.deepEqual(endpoints.ready('istio-system', 'gw', 'other'), []);
 });
