@@ -1,7 +1,7 @@
 // The `varka` command line. Each command's code is loaded only when it runs, so that all of them start fast.
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { styleFor } from './cli/style.ts';
-import { renderProblem, VarkaError } from './errors.ts';
+import { errorCode, renderProblem, VarkaError } from './errors.ts';
 import { openProfile } from './profile.ts';
 import { VERSION } from './version.ts';
 
@@ -105,6 +105,14 @@ program
 program.command('front', { hidden: true }).action(async () => {
   const { runDaemon } = await import('./front/daemon.ts');
   await runDaemon();
+});
+
+// Nobody reads on (`varka logs -f | head`): a command that only prints has nothing left to do, a mesh goes on running.
+program.hook('preAction', (_program, action) => {
+  process.stdout.on('error', (error) => {
+    if (errorCode(error) !== 'EPIPE') throw error;
+    if (action.name() !== 'up' && action.name() !== 'front') process.exit(0);
+  });
 });
 
 try {
