@@ -19,7 +19,7 @@ export async function start(module: URL, env: Record<string, string> = {}): Prom
   });
   const [first] = (await once(child.stdout, 'data')) as [Buffer];
   const startLine = first.toString().trimEnd();
-  const port = Number(/:(\d+)/.exec(startLine)?.[1]);
+  const port = Number(/(?::|port )(\d+)/.exec(startLine)?.[1]);
   const exited = once(child, 'exit') as Promise<[number | null]>;
   return {
     port,
