@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import fc from 'fast-check';
+import { expand } from '../src/config/expansion.ts';
 import { nsswitchConf } from '../src/netns/etc-files.ts';
-import { expand } from '../src/pods/expansion.ts';
 import { isCaptured } from '../src/pods/pod-policy.ts';
 import {
   type ContainerReport,

@@ -11,6 +11,7 @@ export const Endpoints = ref('', 'v1', 'Endpoints', 'endpoints');
 export const ServiceAccount = ref('', 'v1', 'ServiceAccount', 'serviceaccounts');
 export const ConfigMap = ref('', 'v1', 'ConfigMap', 'configmaps');
 export const Secret = ref('', 'v1', 'Secret', 'secrets');
+export const PersistentVolumeClaim = ref('', 'v1', 'PersistentVolumeClaim', 'persistentvolumeclaims');
 export const Event = ref('', 'v1', 'Event', 'events');
 export const Node = ref('', 'v1', 'Node', 'nodes', false);
 export const Deployment = ref('apps', 'v1', 'Deployment', 'deployments');

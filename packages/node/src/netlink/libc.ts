@@ -28,9 +28,19 @@ export const CLONE_FS = 0x00000200;
 export const CLONE_NEWNS = 0x00020000;
 export const CLONE_NEWUTS = 0x04000000;
 export const CLONE_NEWNET = 0x40000000;
+export const MS_RDONLY = 1;
+export const MS_NOSUID = 2;
+export const MS_NODEV = 4;
+export const MS_NOEXEC = 8;
+export const MS_REMOUNT = 32;
+export const MS_NOATIME = 1024;
+export const MS_NODIRATIME = 2048;
 export const MS_BIND = 4096;
+export const MS_MOVE = 8192;
 export const MS_REC = 16384;
+export const MS_UNBINDABLE = 1 << 17;
 export const MS_PRIVATE = 1 << 18;
+export const MS_RELATIME = 1 << 21;
 export const AF_INET = 2;
 export const AF_NETLINK = 16;
 export const SOCK_STREAM = 1;
@@ -41,6 +51,8 @@ const O_CLOEXEC = 0o2000000;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const WNOHANG = 1;
+/** open(2): a descriptor that only names the file; Node has no word for it. */
+export const O_PATH = 0o10000000;
 
 /** A system call the kernel refused: `code` is errno's name, `doing` what it was wanted for. */
 export class KernelError extends Error {
@@ -69,8 +81,16 @@ export function setns(fd: number, type: number, doing: string): void {
   check(raw.setns(fd, type), doing);
 }
 
-export function mount(source: string, target: string, type: string | null, flags: number, doing: string): void {
-  check(raw.mount(source, target, type, flags, null), doing);
+/** `data` is the file system's own options, as `mount -o` has them. */
+export function mount(
+  source: string,
+  target: string,
+  type: string | null,
+  flags: number,
+  doing: string,
+  data: string | null = null,
+): void {
+  check(raw.mount(source, target, type, flags, data), doing);
 }
 
 export function sethostname(name: string): void {

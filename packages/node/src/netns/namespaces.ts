@@ -107,6 +107,29 @@ export function createNamespaces(setUp: (fds: NamespaceFds, homeNet: number) => 
   });
 }
 
+/**
+ * A mount namespace for one container: a copy of the pod's in which `setUp` has made its mounts. The pod's own, and the
+ * other containers', stay as they are.
+ */
+export function createMountNamespace(pod: NamespaceFds, setUp: () => void): number {
+  return bracket(CLONE_NEWNS, () => {
+    setns(pod.mnt, CLONE_NEWNS, 'enter a pod’s mount namespace');
+    orUnavailable('namespaces', () => unshare(CLONE_NEWNS, 'make a mount namespace for a container'));
+    setUp();
+    return openSync('/proc/thread-self/ns/mnt', 'r');
+  });
+}
+
+/** After something was mounted over the root: setns(2) leaves the thread at the root that is now on top. */
+export function enterNewRoot(): void {
+  const here = openSync('/proc/thread-self/ns/mnt', 'r');
+  try {
+    setns(here, CLONE_NEWNS, 'enter a container’s root directory');
+  } finally {
+    closeSync(here);
+  }
+}
+
 /** For starting a process of the pod: a child inherits the namespaces of the thread that forks it. */
 export function insideNamespaces<T>(fds: NamespaceFds, work: () => T): T {
   return bracket(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS, () => {

@@ -18,6 +18,7 @@ import { AddressPool, type Cidr, contains, firstHost, parseCidr } from '../sandb
 import { orUnavailable } from '../sandbox/errors.ts';
 import type { PodNetwork, PodNetworkOptions } from '../sandbox/pod-network.ts';
 import { installCapture } from './capture.ts';
+import { mountMemory } from './container-mounts.ts';
 import { missingFiles, mountEtcFiles, writeEtcFiles } from './etc-files.ts';
 import { closeNamespaces, closeOnExec, createNamespaces } from './namespaces.ts';
 import { NetnsSandbox } from './netns-sandbox.ts';
@@ -117,6 +118,7 @@ export class NetnsNetwork implements PodNetwork {
       const mounts = writeEtcFiles(options.directory, { ...options, ip });
       const namespaces = createNamespaces((_fds, clusterNet) => {
         mountEtcFiles(mounts);
+        for (const memory of options.memoryDirectories ?? []) mountMemory(memory);
         sethostname(options.hostname);
         this.#connectPod(link, ip, clusterNet);
         if (options.capture) {
@@ -129,6 +131,7 @@ export class NetnsNetwork implements PodNetwork {
       const pod = new NetnsSandbox({
         ip,
         namespaces,
+        directory: options.directory,
         onDestroy: () => {
           this.#pods.delete(pod);
           // The veth pair goes with the pod's namespace, in the kernel's own time: deleting it here would hold up this

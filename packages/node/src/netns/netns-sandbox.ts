@@ -4,9 +4,16 @@ import { closeSync, fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AF_INET, pipe, SOCK_STREAM, socket } from '../netlink/libc.ts';
-import type { PodProcess, PodSandbox, SpawnOptions } from '../sandbox/pod-network.ts';
+import type { Mount, PodProcess, PodSandbox, SpawnOptions } from '../sandbox/pod-network.ts';
 import { signalProcess } from '../sandbox/processes.ts';
-import { closeNamespaces, insideNamespaces, insideNetwork, type NamespaceFds } from './namespaces.ts';
+import { mountInContainer } from './container-mounts.ts';
+import {
+  closeNamespaces,
+  createMountNamespace,
+  insideNamespaces,
+  insideNetwork,
+  type NamespaceFds,
+} from './namespaces.ts';
 
 /** A killed process is gone in well under this, unless the kernel holds it in the middle of some I/O. */
 const KILL_PATIENCE_MS = 5_000;
@@ -14,30 +21,37 @@ const KILL_PATIENCE_MS = 5_000;
 interface NetnsSandboxParts {
   readonly ip: string;
   readonly namespaces: NamespaceFds;
+  /** A directory of the pod's own, there while it lives. */
+  readonly directory: string;
   readonly onDestroy: () => void;
 }
 
 export class NetnsSandbox implements PodSandbox {
   readonly ip: string;
   readonly #namespaces: NamespaceFds;
+  readonly #directory: string;
+  /** Mount namespaces by what is mounted in them: an exec sees what its container sees, and costs no second one. */
+  readonly #mountNamespaces = new Map<string, number>();
   readonly #onDestroy: () => void;
   #destroyed: Promise<void> | undefined;
 
-  constructor({ ip, namespaces, onDestroy }: NetnsSandboxParts) {
+  constructor({ ip, namespaces, directory, onDestroy }: NetnsSandboxParts) {
     this.ip = ip;
     this.#namespaces = namespaces;
+    this.#directory = directory;
     this.#onDestroy = onDestroy;
   }
 
   /** As child_process.spawn: a program that cannot be started is told by the child's `error` event. */
-  spawn(argv: readonly string[], { env, cwd }: SpawnOptions): PodProcess {
+  spawn(argv: readonly string[], { env, cwd, mounts = [] }: SpawnOptions): PodProcess {
     const [command, ...args] = argv;
     if (command === undefined) throw new TypeError('a process needs a command');
     this.#assertAlive();
+    const mnt = this.#mountNamespace(mounts);
     const out = pipe();
     const err = pipe();
     try {
-      const child = insideNamespaces(this.#namespaces, () =>
+      const child = insideNamespaces({ ...this.#namespaces, mnt }, () =>
         spawn(command, args, { env, cwd, detached: true, stdio: ['ignore', out.write, err.write] }),
       );
       return { child, stdout: reader(out.read), stderr: reader(err.read) };
@@ -86,12 +100,23 @@ export class NetnsSandbox implements PodSandbox {
       await delay(5);
     }
     closeNamespaces(this.#namespaces);
+    for (const mnt of this.#mountNamespaces.values()) closeSync(mnt);
     this.#onDestroy();
     if (left.length > 0) {
       throw new Error(
         `processes ${left.join(', ')} of the pod at ${this.ip} go on after SIGKILL: they wait in the kernel`,
       );
     }
+  }
+
+  #mountNamespace(mounts: readonly Mount[]): number {
+    if (mounts.length === 0) return this.#namespaces.mnt;
+    const key = JSON.stringify(mounts);
+    const known = this.#mountNamespaces.get(key);
+    if (known !== undefined) return known;
+    const made = createMountNamespace(this.#namespaces, () => mountInContainer(mounts, this.#directory));
+    this.#mountNamespaces.set(key, made);
+    return made;
   }
 
   #assertAlive(): void {

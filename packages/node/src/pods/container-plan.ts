@@ -2,13 +2,18 @@
 import { mkdirSync } from 'node:fs';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import type { Container } from 'kubernetes-types/core/v1.d.ts';
-import type { ImageCatalog } from '../images/image-catalog.ts';
-import { type ConfigSource, resolveCommand, resolveEnvironment } from './environment.ts';
+import type { ConfigSource } from '../config/config-source.ts';
+import type { ImageCatalog, ImageProgram } from '../images/image-catalog.ts';
+import type { Mount } from '../sandbox/pod-network.ts';
+import type { Place } from '../volumes/pod-volumes.ts';
+import { neededPaths, volumeMounts, withNeeded } from '../volumes/volume-mounts.ts';
+import { resolveCommand, resolveEnvironment } from './environment.ts';
 
 export interface ContainerPlan {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  readonly mounts: readonly Mount[];
   readonly imageId: string;
 }
 
@@ -27,6 +32,8 @@ export interface PlanContext {
   readonly images: ImageCatalog;
   readonly config: ConfigSource;
   readonly pod: Pod;
+  /** Where a volume of the pod is on this machine. */
+  readonly volume: (name: string) => Place | undefined;
   readonly podIp: string;
   readonly hostIp: string;
   readonly hostname: string;
@@ -55,6 +62,7 @@ export async function planContainer(container: Container, context: PlanContext):
   mkdirSync(home, { recursive: true });
   if (program.keepsData === true) mkdirSync(dataDirectory, { recursive: true });
   const own = await resolveEnvironment(container, { ...context, service: context.serviceEnv });
+  const mounts = volumeMounts(container, context.volume, own);
   return {
     argv: resolveCommand(container, program, own),
     // HOME and TMPDIR apart, since the file system is shared: two pods must not meet in each other's files by chance.
@@ -68,6 +76,17 @@ export async function planContainer(container: Container, context: PlanContext):
       ...own,
     },
     cwd: container.workingDir ?? program.workingDir ?? '/',
+    mounts: mounts.length === 0 ? [] : withNeeded(mounts, needsOf(program, context)),
     imageId: `varka://${program.entrypoint.join(' ')}`,
   };
 }
+
+/** The pod's own files, and whatever the program may be started from. */
+function needsOf(program: ImageProgram, { home, dataDirectory, baseEnv }: PlanContext): string[] {
+  const words = [program.entrypoint, ...Object.values(program.commands ?? {})].flat();
+  const others = [home, dataDirectory, program.workingDir ?? '/', ...Object.values(baseEnv), ...ETC_FILES];
+  return neededPaths(words, baseEnv['PATH'] ?? '', others);
+}
+
+/** What makes the pod a place of its own. */
+const ETC_FILES = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/etc/nsswitch.conf'];

@@ -6,12 +6,12 @@ import { type Clock, sleep, timestamp } from '@varka/kube/client/clock.ts';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import type { Logger } from '@varka/kube/log.ts';
 import type { Container } from 'kubernetes-types/core/v1.d.ts';
+import { ContainerConfigError } from '../config/config-error.ts';
 import type { PodSandbox } from '../sandbox/pod-network.ts';
 import { type AttendanceListener, attend } from './container-attendance.ts';
 import { ContainerLog, rotatedPath } from './container-log.ts';
 import { type ContainerPlan, ImageError } from './container-plan.ts';
 import { ContainerProcess, type ExitStatus, StartError } from './container-process.ts';
-import { ContainerConfigError } from './environment.ts';
 import { runCommand, runHook } from './hooks.ts';
 import type { ContainerReport, ContainerState, Terminated } from './pod-status.ts';
 import type { ProbeTarget } from './prober.ts';
@@ -64,7 +64,7 @@ export class ContainerRunner {
   readonly #launched = Promise.withResolvers<void>();
   readonly #up = Promise.withResolvers<void>();
   readonly #finished = Promise.withResolvers<void>();
-  #state: ContainerState = { kind: 'waiting', reason: 'PodInitializing' };
+  #state: ContainerState;
   #last: Terminated | undefined;
   #restartCount: number;
   #isStarted = false;
@@ -79,6 +79,8 @@ export class ContainerRunner {
     this.#host = host;
     this.spec = spec;
     this.#policy = policy;
+    const hasInit = (host.pod().spec?.initContainers ?? []).length > 0;
+    this.#state = { kind: 'waiting', reason: hasInit ? 'PodInitializing' : 'ContainerCreating' };
     this.#restartCount = restored?.restartCount ?? 0;
     this.#last = restored?.last;
   }

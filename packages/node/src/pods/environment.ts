@@ -1,19 +1,11 @@
 // What a container is started with: its environment, command and working directory.
-import type { ConfigMap, Pod } from '@varka/kube/client/typed-objects.ts';
-import type { Container, EnvVar, Secret } from 'kubernetes-types/core/v1.d.ts';
+import type { Pod } from '@varka/kube/client/typed-objects.ts';
+import type { Container, EnvVar, ResourceFieldSelector } from 'kubernetes-types/core/v1.d.ts';
+import { ContainerConfigError } from '../config/config-error.ts';
+import type { ConfigSource } from '../config/config-source.ts';
+import { FieldError, metadataField, resourceField } from '../config/downward.ts';
+import { expand } from '../config/expansion.ts';
 import type { ImageProgram } from '../images/image-catalog.ts';
-import { expand } from './expansion.ts';
-
-/** The container's configuration asks for what is not there: CreateContainerConfigError. */
-export class ContainerConfigError extends Error {
-  override readonly name = 'ContainerConfigError';
-}
-
-/** Answers undefined when there is no such object. */
-export interface ConfigSource {
-  configMap(namespace: string, name: string): Promise<ConfigMap | undefined>;
-  secret(namespace: string, name: string): Promise<Pick<Secret, 'data'> | undefined>;
-}
 
 export interface EnvironmentContext {
   readonly pod: Pod;
@@ -103,9 +95,28 @@ async function valueFor(
     const value = found?.data?.[key];
     return required(value && decode(value), optional, 'secret', name, key, found !== undefined);
   }
+  if (from.resourceFieldRef !== undefined) return resourceOf(from.resourceFieldRef, container, context.pod);
   throw new ContainerConfigError(
-    `env ${variable.name} of container ${container.name}: only fieldRef, configMapKeyRef and secretKeyRef are supported in valueFrom`,
+    `env ${variable.name} of container ${container.name}: only fieldRef, resourceFieldRef, configMapKeyRef and secretKeyRef are supported in valueFrom`,
   );
+}
+
+function resourceOf(selector: ResourceFieldSelector, own: Container, { spec }: Pod): string {
+  const name = selector.containerName ?? own.name;
+  const containers = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
+  // By default the container's own (an injected sidecar asks for those of the application).
+  const container = name === own.name ? own : containers.find((one) => one.name === name);
+  if (container === undefined) throw new ContainerConfigError(`container ${name} not found`);
+  return orConfigError(() => resourceField(selector, container));
+}
+
+function orConfigError<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof FieldError) throw new ContainerConfigError(error.message, { cause: error });
+    throw error;
+  }
 }
 
 function required(
@@ -130,18 +141,9 @@ export function fieldOf(
   path: string,
   { pod, podIp, hostIp }: Pick<EnvironmentContext, 'pod' | 'podIp' | 'hostIp'>,
 ): string {
-  const subscript = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(path);
-  if (subscript !== null) {
-    const [, map, key = ''] = subscript;
-    return (map === 'labels' ? pod.metadata?.labels : pod.metadata?.annotations)?.[key] ?? '';
-  }
+  const metadata = metadataField(path, pod);
+  if (metadata !== undefined) return metadata;
   switch (path) {
-    case 'metadata.name':
-      return pod.metadata?.name ?? '';
-    case 'metadata.namespace':
-      return pod.metadata?.namespace ?? '';
-    case 'metadata.uid':
-      return pod.metadata?.uid ?? '';
     case 'spec.nodeName':
       return pod.spec?.nodeName ?? '';
     case 'spec.serviceAccountName':

@@ -1,22 +1,23 @@
 // The node agent (Kubernetes: the kubelet, and the part of a scheduler that one node needs).
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { KubeClient } from '@varka/kube/client/client.ts';
 import { type Clock, sleep, systemClock, timestamp } from '@varka/kube/client/clock.ts';
 import { EventRecorder } from '@varka/kube/client/event-recorder.ts';
 import type { Informer } from '@varka/kube/client/informer.ts';
-import type { ConfigMap, Pod } from '@varka/kube/client/typed-objects.ts';
-import { ConfigMap as ConfigMapKind, Pod as PodKind, Secret as SecretKind } from '@varka/kube/kinds/refs.ts';
+import type { Pod } from '@varka/kube/client/typed-objects.ts';
+import { PersistentVolumeClaim, Pod as PodKind } from '@varka/kube/kinds/refs.ts';
 import type { Logger } from '@varka/kube/log.ts';
 import type { KubeObject } from '@varka/kube/object.ts';
 import type { PodBackend } from '@varka/kube/server/pod-backend.ts';
 import { isStatus, StatusError } from '@varka/kube/status-error.ts';
+import { ApiConfigSource } from '../config/config-source.ts';
 import type { ImageCatalog } from '../images/image-catalog.ts';
 import type { PodNetwork } from '../sandbox/pod-network.ts';
 import { reapOrphans } from '../sandbox/processes.ts';
-import type { ConfigSource } from './environment.ts';
+import { claimDirectory } from '../volumes/pod-volumes.ts';
 import { nodeLabels, registerNode } from './node-object.ts';
 import { podLogs } from './pod-logs.ts';
 import { unschedulable } from './pod-policy.ts';
@@ -24,6 +25,8 @@ import { mergeConditions } from './pod-status.ts';
 import { directoryOf, type NodeContext, PodWorker } from './pod-worker.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Under the state directory: what claims hold. */
+const CLAIMS = 'claims';
 const BIND_RETRY_FIRST_MS = 100;
 const BIND_RETRY_MAX_MS = 10_000;
 
@@ -64,6 +67,7 @@ export async function startNode(options: NodeOptions): Promise<NodeAgent> {
   const node = new PodManager(options, clock);
   await pods.synced;
   node.sweep(pods.list());
+  await sweepClaims(client, join(options.stateDir, CLAIMS));
   const unsubscribe = pods.onEvent((event) => {
     if (event.type === 'deleted') node.gone(event.object);
     else node.seen(event.object);
@@ -91,6 +95,7 @@ class PodManager {
   readonly #options: NodeOptions;
   readonly #clock: Clock;
   readonly #context: NodeContext;
+  readonly #config: ApiConfigSource;
   readonly #workers = new Map<string, PodWorker>();
   /** Pods whose end is under way after their object went, by uid. */
   readonly #leaving = new Map<string, Promise<void>>();
@@ -102,6 +107,7 @@ class PodManager {
     this.#options = options;
     this.#clock = clock;
     const { client, network, images, log, stateDir, clusterDomain, dnsAddress, api, nodeName } = options;
+    this.#config = new ApiConfigSource(client, log);
     this.#context = {
       client,
       network,
@@ -110,10 +116,11 @@ class PodManager {
       clock,
       clusterDomain,
       dnsAddress,
-      config: configSource(client),
+      config: this.#config,
       events: new EventRecorder({ client, component: 'kubelet', host: nodeName, log, clock }),
       podsDirectory: join(stateDir, 'pods'),
       dataDirectory: join(stateDir, 'data'),
+      claimsDirectory: join(stateDir, CLAIMS),
       baseEnv: { PATH: process.env['PATH'] ?? DEFAULT_PATH, ...options.baseEnv },
       serviceEnv: { KUBERNETES_SERVICE_HOST: api.address, KUBERNETES_SERVICE_PORT: String(api.port) },
     };
@@ -171,6 +178,7 @@ class PodManager {
     this.#stopping.abort();
     await Promise.all([...this.#workers.values()].map((worker) => worker.shutdown(graceMs)));
     await Promise.all(this.#leaving.values());
+    this.#config.close();
     await this.#context.events.flush();
   }
 
@@ -239,18 +247,14 @@ class PodManager {
   }
 }
 
-function configSource(client: KubeClient): ConfigSource {
-  const orUndefined = async <T>(found: Promise<T>): Promise<T | undefined> => {
-    try {
-      return await found;
-    } catch (error) {
-      if (isStatus(error, 'NotFound')) return undefined;
-      throw error;
-    }
-  };
-  return {
-    configMap: (namespace, name) => orUndefined(client.get<ConfigMap>(ConfigMapKind, name, namespace)),
-    secret: (namespace, name) =>
-      orUndefined(client.get<KubeObject & { data?: Record<string, string> }>(SecretKind, name, namespace)),
-  };
+/** Takes away what claims held that are no longer there. Kubernetes: the reclaim policy Delete. */
+async function sweepClaims(client: KubeClient, directory: string): Promise<void> {
+  // Looked at before the list: what a claim made meanwhile holds is not mistaken for a leftover.
+  const held = existsSync(directory) ? readdirSync(directory) : [];
+  if (held.length === 0) return;
+  const { items } = await client.list(PersistentVolumeClaim);
+  const known = new Set(
+    items.map(({ metadata }) => claimDirectory(metadata?.namespace ?? '', metadata?.name ?? '', metadata?.uid ?? '')),
+  );
+  for (const entry of held) if (!known.has(entry)) rmSync(join(directory, entry), { recursive: true, force: true });
 }

@@ -9,11 +9,12 @@ import { Pod as PodKind } from '@varka/kube/kinds/refs.ts';
 import type { Logger } from '@varka/kube/log.ts';
 import { isStatus } from '@varka/kube/status-error.ts';
 import type { Container, ContainerStatus } from 'kubernetes-types/core/v1.d.ts';
+import type { ConfigSource } from '../config/config-source.ts';
 import type { ImageCatalog } from '../images/image-catalog.ts';
 import type { PodNetwork, PodSandbox } from '../sandbox/pod-network.ts';
+import { PodVolumes } from '../volumes/pod-volumes.ts';
 import { planContainer } from './container-plan.ts';
 import { ContainerRunner, type EventType, type Restored } from './container-runner.ts';
-import { type ConfigSource, ContainerConfigError } from './environment.ts';
 import { fqdnOf, hostnameOf, isCaptured, searchesOf, unsupportedBy } from './pod-policy.ts';
 import { type ContainerReport, isSidecar, podStatus, restartPolicyOf, type Terminated } from './pod-status.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -33,6 +34,7 @@ export interface NodeContext {
   readonly log: Logger;
   readonly podsDirectory: string;
   readonly dataDirectory: string;
+  readonly claimsDirectory: string;
   readonly clusterDomain: string;
   readonly dnsAddress: string;
   readonly baseEnv: Readonly<Record<string, string>>;
@@ -44,6 +46,7 @@ export class PodWorker {
   readonly #context: NodeContext;
   readonly #directory: string;
   readonly #status: StatusWriter;
+  readonly #volumes: PodVolumes;
   /** The pod is to end: nothing new is started. */
   readonly #ending = new AbortController();
   /** The supervisor ends, or the pod is gone from the API: nothing more is written about it. */
@@ -74,6 +77,19 @@ export class PodWorker {
       stop: this.#silent.signal,
       onWritten: (stored) => this.#keep(stored),
     });
+    this.#volumes = new PodVolumes({
+      config: context.config,
+      clock: context.clock,
+      log: context.log,
+      // No container's name begins with a dot.
+      directory: join(this.#directory, '.volumes'),
+      claimsDirectory: context.claimsDirectory,
+      pod: () => this.#pod,
+      warn: (reason, message) => {
+        this.#event('Warning', reason, message);
+        this.#changed();
+      },
+    });
     for (const spec of pod.spec?.initContainers ?? []) this.#init.push(this.#runner(spec, true));
     for (const spec of pod.spec?.containers ?? []) this.#containers.push(this.#runner(spec, false));
     this.#finished = this.#run().catch((error: unknown) => {
@@ -96,6 +112,7 @@ export class PodWorker {
   /** A newer version of the object. Labels and annotations take effect on the next start of a container. */
   update(pod: Pod): void {
     this.#keep(pod);
+    this.#volumes.podChanged();
     if (pod.metadata?.deletionTimestamp !== undefined) {
       this.end((pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000, true);
     }
@@ -144,7 +161,7 @@ export class PodWorker {
       this.#changed();
       return;
     }
-    if (!(await this.#makeSandbox())) return;
+    if (!(await this.#volumes.setUp(this.#ending.signal)) || !(await this.#makeSandbox())) return;
     this.#changed();
     if (!(await this.#runInit())) {
       this.#changed();
@@ -182,6 +199,7 @@ export class PodWorker {
               ip === undefined ? [] : [{ ip, hostnames: hostnames ?? [] }],
             ) ?? [],
           capture: isCaptured(this.#pod),
+          memoryDirectories: this.#volumes.memoryDirectories,
         });
         this.#podIp = this.#sandbox.ip;
         return true;
@@ -209,6 +227,7 @@ export class PodWorker {
 
   async #end(graceMs: number, removeObject: boolean): Promise<void> {
     this.#ending.abort();
+    this.#volumes.stop();
     const { clock } = this.#context;
     const deadline = clock.now() + graceMs;
     const started = this.#containers.filter((runner) => runner.isStarted);
@@ -297,16 +316,11 @@ export class PodWorker {
 
   async #plan(container: Container, directory: string) {
     const { images, config, baseEnv, serviceEnv, network } = this.#context;
-    const unsupported = (container.volumeMounts ?? []).length > 0 ? container.volumeMounts?.[0] : undefined;
-    if (unsupported !== undefined) {
-      throw new ContainerConfigError(
-        `volumeMounts are not supported yet: container ${container.name} mounts "${unsupported.name}" at ${unsupported.mountPath}; leave the mount out, or pass the values by env`,
-      );
-    }
     return planContainer(container, {
       images,
       config,
       pod: this.#pod,
+      volume: (name) => this.#volumes.place(name),
       podIp: this.#requireSandbox().ip,
       hostIp: network.nodeAddress,
       hostname: hostnameOf(this.#pod),

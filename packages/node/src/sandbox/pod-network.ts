@@ -29,6 +29,14 @@ export interface PodNetworkOptions {
   readonly hostAliases?: readonly { readonly ip: string; readonly hostnames?: readonly string[] }[];
   /** Lead its TCP traffic through the sidecar on 15001 and 15006. */
   readonly capture: boolean;
+  /** Directories whose content is to be kept in memory while the pod lives; a sandbox without mounts keeps it on disk. */
+  readonly memoryDirectories?: readonly MemoryDirectory[];
+}
+
+export interface MemoryDirectory {
+  readonly path: string;
+  /** Writing more than this fails, as on a full disk. */
+  readonly sizeBytes?: number;
 }
 
 /** One pod's place: its address, the processes in it, and connections that are made inside. */
@@ -62,7 +70,7 @@ export interface TerminalSize {
 }
 
 export interface Mount {
-  /** On this machine, absolute. */
+  /** On this machine, absolute; the same as `path` for what must stay visible where an earlier mount covers it. */
   readonly source: string;
   /** In the container, absolute. */
   readonly path: string;
