@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { styleFor } from './cli/style.ts';
 import { errorCode, renderProblem, VarkaError } from './errors.ts';
+import { SANDBOXES } from './front/sandbox.ts';
 import { openProfile } from './profile.ts';
 import { VERSION } from './version.ts';
 
@@ -9,6 +10,11 @@ const profileOption = () =>
   new Option('--profile <name>', 'which mesh; several can run side by side').default('default');
 const outputOption = () =>
   new Option('-o, --output <format>', 'how to print it').choices(['text', 'json'] as const).default('text' as const);
+
+const sandboxOption = () =>
+  new Option('--sandbox <kind>', 'where pods run: in namespaces of their own, or without (see docs/architecture.md)')
+    .choices(SANDBOXES)
+    .default('auto' as const);
 
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It has to be a whole number.');
@@ -34,6 +40,7 @@ program
   .option('--gateway-port <port>', 'host port of the gateway (8080, or the next free one)')
   .option('--gateway-https-port <port>', 'host port of the gateway for HTTPS (8443, or the next free one)')
   .option('--api-port <port>', 'host port of the API server (6443, or the next free one)')
+  .addOption(sandboxOption())
   .option('--wait <seconds>', 'how long to wait for what was applied', wholeNumber, 120)
   .action(async (options) => {
     const { up } = await import('./cli/up.ts');

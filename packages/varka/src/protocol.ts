@@ -19,7 +19,7 @@ export type ProgressEvent =
 export interface SupervisorConfig {
   readonly profile: Profile;
   readonly ports: Readonly<Record<Published, number>>;
-  readonly privilege: Privilege;
+  readonly sandbox: SandboxConfig;
   readonly documents: readonly ManifestDocument[];
   /** Where objects without a namespace go. */
   readonly namespace: string;
@@ -35,6 +35,12 @@ export interface ListenRefusal {
   readonly code: string;
   readonly message: string;
 }
+
+/** Where pods are to be made. */
+export type SandboxConfig =
+  | { readonly kind: 'netns'; readonly privilege: Privilege }
+  /** `directory` is the network: short, empty, and this user's alone. */
+  | { readonly kind: 'loopback'; readonly directory: string };
 
 export type QueryName = 'status' | 'syncz';
 
@@ -123,6 +129,7 @@ export interface StatusDocument extends MeshStatus {
   readonly kubeconfig: string;
   readonly api: string;
   readonly gateway: { readonly http: string; readonly https: string };
-  readonly sandbox: 'netns';
-  readonly privilege: Privilege;
+  readonly sandbox: SandboxConfig['kind'];
+  /** As whom, in namespaces. */
+  readonly privilege?: Privilege;
 }

@@ -65,7 +65,7 @@ export function inboundClusters(snapshot: Snapshot, proxy: MeshProxy): Cluster[]
       clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
       lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
       connectTimeout: duration(snapshot.mesh.connectTimeout)!,
-      upstreamBindConfig: upstreamBind(true, INBOUND_SOURCE)!,
+      upstreamBindConfig: upstreamBind(snapshot.mesh.marksSockets, INBOUND_SOURCE)!,
       metadata: istioMetadata({ services: [serviceReference(service)] }),
       ...httpOptions(protocol, undefined),
     }),
@@ -86,7 +86,7 @@ function serviceCluster(
     name: outboundCluster(port.number, subset?.name ?? '', service.hostname),
     ...trafficPolicyFields(policy, snapshot.mesh),
     ...discovery(service, port, subset, marked),
-    ...bind(marked),
+    ...bind(snapshot, marked),
     ...httpOptions(port.protocol, policy.connectionPool),
     metadata: istioMetadata({
       services: [serviceReference(service)],
@@ -118,8 +118,8 @@ function discovery(
   };
 }
 
-function bind(marked: boolean): Init<typeof ClusterSchema> {
-  const upstreamBindConfig = upstreamBind(marked);
+function bind({ mesh }: Snapshot, marked: boolean): Init<typeof ClusterSchema> {
+  const upstreamBindConfig = upstreamBind(marked && mesh.marksSockets);
   return upstreamBindConfig === undefined ? {} : { upstreamBindConfig };
 }
 
@@ -133,7 +133,9 @@ function passthrough(snapshot: Snapshot, name: string, marked: boolean, source?:
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
     ...trafficPolicyFields({}, snapshot.mesh),
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
-    ...(source === undefined ? bind(marked) : { upstreamBindConfig: upstreamBind(marked, source)! }),
+    ...(source === undefined
+      ? bind(snapshot, marked)
+      : { upstreamBindConfig: upstreamBind(marked && snapshot.mesh.marksSockets, source)! }),
     ...httpOptions('auto', undefined),
   });
 }

@@ -13,6 +13,8 @@ export interface MeshConfig {
   /** Balancer where no DestinationRule names one. */
   readonly defaultLoadBalancer: 'ROUND_ROBIN' | 'LEAST_REQUEST';
   readonly connectTimeout: string;
+  /** Whether sidecars mark their own connections, for capture rules of the kernel's to know them by (SO_MARK). */
+  readonly marksSockets: boolean;
   /** Share of requests traced, in percent. */
   readonly tracingSampling: number;
 }
@@ -27,6 +29,7 @@ export const DEFAULT_MESH_CONFIG: MeshConfig = {
   accessLogFile: '/dev/stdout',
   defaultLoadBalancer: 'ROUND_ROBIN',
   connectTimeout: '10s',
+  marksSockets: true,
   tracingSampling: 1,
 };
 

@@ -7,28 +7,34 @@ export interface ProcessEntry {
   readonly state: string;
   readonly parent: number;
   readonly session: number;
+  /** Since the machine started, in clock ticks; with the number it names one process. */
+  readonly startTime: string;
 }
+
+/** Among what follows the session: field 22 of all. */
+const START_TIME = 15;
 
 /** proc(5), /proc/PID/stat: `pid (command) state ppid pgrp session …`; the command may hold anything, `)` too. */
 export function parseStat(stat: string): ProcessEntry | undefined {
   const close = stat.lastIndexOf(')');
-  const [state = '', parent, , session] = stat.slice(close + 2).split(' ');
+  const [state = '', parent, , session, ...rest] = stat.slice(close + 2).split(' ');
   const pid = Number.parseInt(stat, 10);
   if (close < 0 || Number.isNaN(pid)) return undefined;
-  return { pid, state, parent: Number(parent), session: Number(session) };
+  return { pid, state, parent: Number(parent), session: Number(session), startTime: rest[START_TIME] ?? '' };
 }
 
 export function processTable(): ProcessEntry[] {
   const table: ProcessEntry[] = [];
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
-    const found = readStat(entry);
+    const found = processEntry(entry);
     if (found !== undefined) table.push(found);
   }
   return table;
 }
 
-function readStat(pid: string): ProcessEntry | undefined {
+/** undefined when there is no such process any more. */
+export function processEntry(pid: string | number): ProcessEntry | undefined {
   try {
     return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
   } catch (error) {

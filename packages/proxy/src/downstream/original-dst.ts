@@ -13,7 +13,7 @@ let getsockopt: GetSockOpt | undefined;
 
 /** Loads the foreign-function library: milliseconds that should not fall on the first connection. */
 export function prepareOriginalDst(): void {
-  if (getsockopt !== undefined) return;
+  if (getsockopt !== undefined || process.platform !== 'linux') return;
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
   getsockopt = koffi
     .load(null)
@@ -23,13 +23,14 @@ export function prepareOriginalDst(): void {
 /** undefined when the connection was not redirected. */
 export function originalDestination(socket: Socket): SocketEndpoint | undefined {
   prepareOriginalDst();
+  if (getsockopt === undefined) return undefined;
   // The handle's descriptor is not public in Node, but has been there for as long as there have been sockets.
   const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd ?? -1;
   if (fd < 0) return undefined;
   const v6 = socket.localFamily === 'IPv6' && !socket.localAddress?.startsWith('::ffff:');
   const value = Buffer.alloc(28);
   const length = Uint32Array.of(v6 ? 28 : 16);
-  if (getsockopt!(fd, v6 ? SOL_IPV6 : SOL_IP, SO_ORIGINAL_DST, value, length) !== 0) return undefined;
+  if (getsockopt(fd, v6 ? SOL_IPV6 : SOL_IP, SO_ORIGINAL_DST, value, length) !== 0) return undefined;
   return v6 ? readSockaddrIn6(value) : readSockaddrIn(value);
 }
 

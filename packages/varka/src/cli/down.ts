@@ -1,5 +1,6 @@
 // `varka down`: an orderly stop, or an end in any case. Returns once every process is gone.
 import { existsSync, rmSync } from 'node:fs';
+import { removeFabric } from '@varka/node/loopback/fabric-directory.ts';
 import { profileFlag } from '../errors.ts';
 import { requestStop } from '../front/control-client.ts';
 import { lockHolder } from '../front/lock.ts';
@@ -17,8 +18,12 @@ export async function down(profile: Profile, { purge }: { purge: boolean }): Pro
   const holder = lockHolder(profile.lock);
   if (holder === undefined) {
     process.stdout.write(`profile "${profile.name}" is not running\n`);
+    // Killed with its supervisor, a front without namespaces can leave what its pods' programs had started.
+    const fabric = readRuntime(profile)?.fabric;
+    if (fabric !== undefined && removeFabric(fabric)) removeRuntime(profile);
   } else {
-    const everything = [holder, ...(readRuntime(profile)?.supervisor ?? [])];
+    const runtime = readRuntime(profile);
+    const everything = [holder, ...(runtime?.supervisor ?? [])];
     if (!(await requestStop(profile, (event) => view.show(event)))) process.kill(holder.pid, 'SIGTERM');
     if (!(await waitUntilGone(everything, PATIENCE_MS))) {
       for (const { pid } of everything) process.kill(pid, 'SIGKILL');
@@ -28,6 +33,7 @@ export async function down(profile: Profile, { purge }: { purge: boolean }): Pro
         );
         return 1;
       }
+      if (runtime?.fabric !== undefined) removeFabric(runtime.fabric);
       removeRuntime(profile);
       rmSync(profile.lock, { force: true });
     }

@@ -25,11 +25,16 @@ function heading(document: StatusDocument, { bold, good, warn }: Style): string 
       ? good('ready')
       : warn(document.phase === 'incomplete' ? 'running, not all is ready' : document.phase);
   return [
-    `${bold(`profile ${document.profile}`)}   ${phase}   pid ${document.pid}, up ${uptime}, ${document.privilege === 'root' ? 'as root' : 'rootless'}`,
+    `${bold(`profile ${document.profile}`)}   ${phase}   pid ${document.pid}, up ${uptime}, ${placeOf(document)}`,
     `  API server   ${document.api}`,
     `  gateway      ${document.gateway.http}   ${document.gateway.https}`,
     `  kubeconfig   ${document.kubeconfig}`,
   ].join('\n');
+}
+
+function placeOf({ sandbox, privilege }: StatusDocument): string {
+  if (sandbox === 'loopback') return 'sandbox loopback';
+  return privilege === 'root' ? 'as root' : 'rootless';
 }
 
 function pods(document: StatusDocument, { good, warn }: Style): string {

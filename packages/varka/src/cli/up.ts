@@ -6,6 +6,7 @@ import { problem, renderProblem } from '../errors.ts';
 import { startDaemon } from '../front/daemon.ts';
 import { Front, type FrontOptions, type Ready } from '../front/front.ts';
 import { PORT_OPTIONS, PUBLISHED, type Published } from '../front/listeners.ts';
+import type { SandboxOption } from '../front/sandbox.ts';
 import { readManifests } from '../manifests/read.ts';
 import type { Profile } from '../profile.ts';
 import { ProgressView, seconds } from './progress.ts';
@@ -15,6 +16,7 @@ export interface UpOptions {
   readonly filename: readonly string[];
   readonly namespace: string;
   readonly wait: number;
+  readonly sandbox: SandboxOption;
   readonly detach?: true | undefined;
   readonly gatewayPort?: string | undefined;
   readonly gatewayHttpsPort?: string | undefined;
@@ -77,6 +79,7 @@ export async function up(profile: Profile, options: UpOptions): Promise<number> 
     images,
     namespace: options.namespace,
     waitSeconds: options.wait,
+    sandbox: options.sandbox,
   };
   return options.detach === true ? await detached(front) : await foreground(front);
 }

@@ -3,18 +3,19 @@
 import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
+import { createFabricDirectory, removeFabric } from '@varka/node/loopback/fabric-directory.ts';
 import { errorCode, messageOf, problem, profileFlag, VarkaError } from '../errors.ts';
 import type { ManifestDocument } from '../manifests/read.ts';
 import type { Profile } from '../profile.ts';
-import type { FromSupervisor, MeshStatus, Phase, ProgressEvent, StatusDocument } from '../protocol.ts';
+import type { FromSupervisor, MeshStatus, Phase, ProgressEvent, SandboxConfig, StatusDocument } from '../protocol.ts';
 import { VERSION } from '../version.ts';
 import { serveControl } from './control-server.ts';
 import { type FirstAnswer, firstAnswer } from './first-answer.ts';
 import { type Listener, listenOn, openListener, PUBLISHED, type Published } from './listeners.ts';
 import { claimLoadBalancers, type LoadBalancerClaim } from './load-balancer-claim.ts';
 import { acquireLock, type LockHolder } from './lock.ts';
-import { choosePrivilege, type Privilege } from './namespaces.ts';
 import { isAlive, waitUntilGone } from './process-identity.ts';
+import { chooseSandbox, describeSandbox, type Sandbox, type SandboxOption } from './sandbox.ts';
 import {
   logPath,
   onDisk,
@@ -34,6 +35,7 @@ export interface FrontOptions {
   readonly namespace: string;
   readonly images: readonly CatalogEntry[];
   readonly waitSeconds: number;
+  readonly sandbox: SandboxOption;
 }
 
 export interface Ready {
@@ -64,7 +66,9 @@ export class Front {
   #phase: Phase = 'starting';
   #stopAsked = false;
   #started = false;
-  #privilege: Privilege = 'root';
+  #sandbox: Sandbox = { kind: 'netns', privilege: 'root' };
+  /** Of the loopback sandbox's sockets, once it is chosen. */
+  #fabric: string | undefined;
   #ports: Record<Published, number> = { api: 0, http: 0, https: 0 };
   #listeners: Listener[] = [];
   #claim: LoadBalancerClaim | undefined;
@@ -135,26 +139,20 @@ export class Front {
     this.#release = lock.release;
     if (lock.recovered !== undefined) await this.#recover(lock.recovered);
     const begin = performance.now();
-    const [privilege, ...opened] = await Promise.allSettled([
-      choosePrivilege(),
+    const [sandbox, ...opened] = await Promise.allSettled([
+      chooseSandbox(this.#options.sandbox),
       ...PUBLISHED.map((name) => openListener(name, ports[name])),
     ]);
     this.#listeners = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    for (const result of [privilege, ...opened]) if (result.status === 'rejected') throw result.reason;
-    if (privilege.status === 'fulfilled') this.#privilege = privilege.value;
+    for (const result of [sandbox, ...opened]) if (result.status === 'rejected') throw result.reason;
+    if (sandbox.status === 'fulfilled') this.#sandbox = sandbox.value;
     this.#claim = await claimLoadBalancers(profile.directory);
     for (const { name, port, movedFrom } of this.#listeners) {
       this.#ports[name] = port;
       if (movedFrom !== undefined)
         this.#tell({ kind: 'note', label: `port ${movedFrom} is taken, using ${port} instead` });
     }
-    const how = this.#privilege === 'root' ? 'as root' : 'rootless';
-    this.#tell({
-      kind: 'done',
-      step: 'sandbox',
-      label: `sandbox: network namespaces, ${how}`,
-      ms: performance.now() - begin,
-    });
+    this.#tellSandbox(performance.now() - begin);
     this.#control = await serveControl(profile.controlSocket, {
       status: () => this.#status(),
       syncz: () => this.#ask('syncz'),
@@ -170,7 +168,7 @@ export class Front {
     const config = {
       profile,
       ports: this.#ports,
-      privilege: this.#privilege,
+      sandbox: this.#sandboxConfig(),
       documents,
       namespace,
       images,
@@ -226,6 +224,19 @@ export class Front {
     };
   }
 
+  /** What is other than one would expect is told as a note. */
+  #tellSandbox(ms: number): void {
+    const label = describeSandbox(this.#sandbox);
+    if (this.#sandbox.kind === 'netns') this.#tell({ kind: 'done', step: 'sandbox', label, ms });
+    else this.#tell({ kind: 'note', label });
+  }
+
+  #sandboxConfig(): SandboxConfig {
+    if (this.#sandbox.kind === 'netns') return this.#sandbox;
+    this.#fabric ??= createFabricDirectory();
+    return { kind: 'loopback', directory: this.#fabric };
+  }
+
   #supervisorGone(detail: string, onFailure: (error: unknown) => void): void {
     const { profile } = this.#options;
     const error = problem('supervisor-died', { detail, log: this.logFile, flag: profileFlag(profile.name) });
@@ -269,6 +280,7 @@ export class Front {
     for (const { server } of this.#listeners) if (server.listening) server.close();
     this.#claim?.release();
     await this.#supervisor?.kill();
+    if (this.#fabric !== undefined) removeFabric(this.#fabric);
     const [release, control] = [this.#release, this.#control];
     this.#release = undefined;
     this.#control = undefined;
@@ -283,10 +295,12 @@ export class Front {
   /** A front that was killed takes its supervisor with it; should that still be ending, it is waited for. */
   async #recover(holder: LockHolder): Promise<void> {
     const { profile } = this.#options;
-    const left = (readRuntime(profile)?.supervisor ?? []).filter(isAlive);
+    const runtime = readRuntime(profile);
+    const left = (runtime?.supervisor ?? []).filter(isAlive);
     for (const { pid } of left) process.kill(pid, 'SIGKILL');
     if (!(await waitUntilGone(left, STALE_TIMEOUT_MS)))
       throw new Error(`process ${left.map(({ pid }) => pid).join(', ')} of an earlier mesh does not end`);
+    if (runtime?.fabric !== undefined) removeFabric(runtime.fabric);
     removeRuntime(profile);
     this.#tell({ kind: 'note', label: `the mesh of pid ${holder.pid} ended without cleaning up; recovered` });
   }
@@ -321,6 +335,7 @@ export class Front {
       startedAt,
       ...this.#addresses(),
       supervisor: this.#supervisor?.processes() ?? [],
+      ...(this.#fabric === undefined ? {} : { fabric: this.#fabric }),
     });
   }
 
@@ -335,8 +350,8 @@ export class Front {
       phase: this.#phaseOf(mesh),
       version: VERSION,
       ...this.#addresses(),
-      sandbox: 'netns',
-      privilege: this.#privilege,
+      sandbox: this.#sandbox.kind,
+      ...(this.#sandbox.kind === 'netns' ? { privilege: this.#sandbox.privilege } : {}),
       ...mesh,
     };
   }

@@ -14,8 +14,10 @@ export interface RuntimeFile {
   readonly api: string;
   readonly gateway: { readonly http: string; readonly https: string };
   readonly kubeconfig: string;
-  /** The processes that hold the namespaces. */
+  /** The supervisor; with namespaces, the processes that hold them. */
   readonly supervisor: readonly ProcessIdentity[];
+  /** Of the loopback sandbox: what leads to processes that an ended supervisor has left. */
+  readonly fabric?: string;
 }
 
 function storageProblem(path: string, profile: Profile, error: unknown): VarkaError {

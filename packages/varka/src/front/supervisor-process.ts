@@ -24,13 +24,18 @@ export class SupervisorProcess {
   readonly identity: ProcessIdentity | undefined;
   readonly #child: ChildProcess;
   readonly #queries = new Map<number, PendingQuery>();
+  /** Started without `unshare`: its children are pods' processes. */
+  readonly #isAlone: boolean;
   #nextQuery = 1;
   #killing: Promise<void> | undefined;
 
   constructor(config: SupervisorConfig, log: number, onMessage: (message: FromSupervisor) => void) {
-    const [program, ...args] = namespaceCommand(config.privilege);
-    const warnings = '--disable-warning=ExperimentalWarning';
-    this.#child = spawn(program, [...args, process.execPath, warnings, ENTRY], {
+    const { sandbox } = config;
+    const before = sandbox.kind === 'netns' ? namespaceCommand(sandbox.privilege) : [];
+    this.#isAlone = sandbox.kind === 'loopback';
+    const words = [...before, process.execPath, '--disable-warning=ExperimentalWarning', ENTRY];
+    const [program = process.execPath, ...args] = words;
+    this.#child = spawn(program, args, {
       stdio: ['ignore', log, log, 'ipc'],
       // Its own session: a terminal's Ctrl-C is for the front alone, which then stops everything in order.
       detached: true,
@@ -85,10 +90,10 @@ export class SupervisorProcess {
     this.#send({ type: 'stop' });
   }
 
-  /** The host's view of the processes that hold the namespaces: `unshare` and, inside, PID 1. */
+  /** The host's view of the processes that hold the namespaces: `unshare` and, inside, PID 1. Without, the supervisor. */
   processes(): ProcessIdentity[] {
     if (this.identity === undefined) return [];
-    return [this.identity, ...childrenOf(this.identity.pid)];
+    return this.#isAlone ? [this.identity] : [this.identity, ...childrenOf(this.identity.pid)];
   }
 
   /** Ends everything inside at once, and waits until the kernel has done so. */

@@ -32,14 +32,10 @@ import { installMesh } from '@varka/mesh/install/install-mesh.ts';
 import { startMeshController } from '@varka/mesh/install/mesh-controller.ts';
 import { type ControlPlane, startControlPlane } from '@varka/mesh/serve/control-plane.ts';
 import { istioValidator } from '@varka/mesh/validate/istio-validator.ts';
-import { startDnsServer } from '@varka/node/dns/server.ts';
-import { createDnsView } from '@varka/node/dns/view.ts';
 import { ImageCatalog } from '@varka/node/images/image-catalog.ts';
-import { NetnsNetwork } from '@varka/node/netns/netns-network.ts';
-import { startServiceProxy } from '@varka/node/netns/services/service-proxy.ts';
 import { type NodeAgent, startNode } from '@varka/node/pods/node.ts';
-import { LOAD_BALANCER_NETWORK } from '../front/load-balancer-claim.ts';
 import type { MeshStatus, SupervisorConfig } from '../protocol.ts';
+import { type ClusterNetwork, createClusterNetwork } from './cluster-network.ts';
 import type { HostListeners } from './host-listeners.ts';
 import { catalogEntries, programEntries } from './images.ts';
 import { LoadBalancerAddresses } from './load-balancer-addresses.ts';
@@ -51,17 +47,7 @@ import { ServicePublisher } from './service-publisher.ts';
 import { meshStatus } from './status.ts';
 import type { StepReporter } from './steps.ts';
 
-const NETWORK = {
-  podCidr: '10.244.0.0/16',
-  serviceCidr: '10.96.0.0/16',
-  nodeLocalCidr: '10.96.0.0/28',
-  nodeLocalAddresses: [KUBERNETES_ADDRESS, DNS_ADDRESS, ISTIOD_ADDRESS],
-  /** Link-local, as in Istio's ambient mode: probes come from there, and capture lets them pass. */
-  probeSource: '169.254.7.127',
-  loadBalancerCidr: LOAD_BALANCER_NETWORK,
-} as const;
 const API_PORT = 443;
-const DNS_PORT = 53;
 const NODE_NAME = 'varka';
 /** How long pods have on the way out; a sidecar finishes its requests in one second. */
 const POD_GRACE_MS = 2_000;
@@ -115,8 +101,8 @@ export class Cluster {
   async start(): Promise<void> {
     const bundles = bundlePrograms(this.#config.profile.cache, programEntries()); // takes its time while the rest starts
     bundles.catch(() => undefined); // waited for below
-    const network = NetnsNetwork.create(NETWORK);
-    this.#stops.push(() => network.close());
+    const network = createClusterNetwork(this.#config.sandbox);
+    this.#stops.push(() => network.pods.close());
     await this.#steps.run('api', 'API server', async (update) => {
       await this.#startApi();
       update(`API server at https://127.0.0.1:${this.#config.ports.api}`);
@@ -124,9 +110,8 @@ export class Cluster {
     await this.#steps.run('control-plane', 'controllers and control plane', async () => {
       await Promise.all([
         this.#startControllers(),
-        this.#startControlPlane(),
-        this.#startDns(),
-        this.#startServiceProxy(network),
+        this.#startControlPlane(network),
+        this.#startServices(network),
         this.#startNode(network, bundles),
       ]);
       await installMesh(this.client, {
@@ -247,12 +232,13 @@ export class Cluster {
     this.#stops.push(() => meshController.stop());
   }
 
-  async #startControlPlane(): Promise<void> {
+  async #startControlPlane({ marksSockets }: ClusterNetwork): Promise<void> {
     const { client, informers } = this;
     const controlPlane = await startControlPlane({
       client,
       log: createLogger('istiod'),
       listen: { host: ISTIOD_ADDRESS, port: ISTIOD_GRPC_PORT },
+      meshConfig: { marksSockets },
       informers: {
         services: informers.informer(kinds.Service),
         endpointSlices: informers.informer(kinds.EndpointSlice),
@@ -267,37 +253,15 @@ export class Cluster {
     this.#stops.push(() => controlPlane.stop());
   }
 
-  async #startDns(): Promise<void> {
-    const { informers } = this;
-    const view = createDnsView({
-      services: informers.informer<Service>(kinds.Service),
-      endpointSlices: informers.informer<EndpointSlice>(kinds.EndpointSlice),
-      apiAddress: KUBERNETES_ADDRESS,
-    });
-    const dns = await startDnsServer({
-      address: DNS_ADDRESS,
-      port: DNS_PORT,
-      zone: CLUSTER_DOMAIN,
-      view,
-      log: createLogger('dns'),
-    });
-    this.#stops.push(() => dns.close());
+  async #startServices(network: ClusterNetwork): Promise<void> {
+    this.#stops.push(await network.startServices(this.informers));
   }
 
-  async #startServiceProxy(network: NetnsNetwork): Promise<void> {
-    const proxy = await startServiceProxy({
-      services: this.informers.informer<Service>(kinds.Service),
-      endpointSlices: this.informers.informer<EndpointSlice>(kinds.EndpointSlice),
-      network,
-      log: createLogger('node'),
-    });
-    this.#stops.push(() => proxy.stop());
-  }
-
-  async #startNode(network: NetnsNetwork, bundles: ReturnType<typeof bundlePrograms>): Promise<void> {
+  async #startNode(network: ClusterNetwork, bundles: ReturnType<typeof bundlePrograms>): Promise<void> {
     const { profile, images } = this.#config;
     const log = createLogger('node');
     const { paths, built } = await bundles;
+    network.useBundles({ paths, built });
     log.info(built ? 'bundled the programs' : 'the programs’ bundles are current', {
       programs: Object.keys(paths).length,
     });
@@ -307,7 +271,7 @@ export class Cluster {
       nodeName: NODE_NAME,
       stateDir: profile.directory,
       images: new ImageCatalog(catalogEntries(images, paths, profile.cache)),
-      network,
+      network: network.pods,
       clusterDomain: CLUSTER_DOMAIN,
       dnsAddress: DNS_ADDRESS,
       api: { address: KUBERNETES_ADDRESS, port: API_PORT },

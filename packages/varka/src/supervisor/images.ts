@@ -5,8 +5,9 @@ import { chainImages } from '@varka/demo-chain/images.ts';
 import { helloImages } from '@varka/demo-hello/images.ts';
 import type { DemoImage } from '@varka/demo-kit/image.ts';
 import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
+import { SIDECAR_VARIABLE } from '@varka/node/loopback/loopback-sandbox.ts';
 import { compileCacheDirectory } from './compile-cache.ts';
-import { PROXY_ENTRY } from './program-bundle.ts';
+import { PRELOAD_ENTRY, PROXY_ENTRY } from './program-bundle.ts';
 
 /** Istio's own names for its proxy, so that manifests made for Istio find ours. */
 const PROXY_IMAGES = ['varka/proxyv2', 'docker.io/istio/proxyv2', 'istio/proxyv2'];
@@ -18,7 +19,7 @@ const PROXY_NODE = [...NODE, '--max-semi-space-size=2'];
 
 /** The modules that are programs of ours. */
 export function programEntries(): string[] {
-  return [...new Set([PROXY_ENTRY, ...DEMOS.map(({ module }) => fileURLToPath(module))])];
+  return [...new Set([PROXY_ENTRY, PRELOAD_ENTRY, ...DEMOS.map(({ module }) => fileURLToPath(module))])];
 }
 
 export function catalogEntries(
@@ -35,7 +36,7 @@ export function catalogEntries(
   };
   const proxy = PROXY_IMAGES.map((image) => ({
     image,
-    program: { entrypoint: [...PROXY_NODE, bundleOf(PROXY_ENTRY)], env },
+    program: { entrypoint: [...PROXY_NODE, bundleOf(PROXY_ENTRY)], env: { ...env, [SIDECAR_VARIABLE]: '1' } },
   }));
   const demos = DEMOS.map(({ image, module, args = [], commands = {}, keepsData = false, ...row }) => {
     const path = fileURLToPath(module);

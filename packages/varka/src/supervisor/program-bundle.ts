@@ -37,6 +37,8 @@ export interface Bundles {
 
 const require = createRequire(import.meta.url);
 export const PROXY_ENTRY = require.resolve('@varka/proxy/main.ts');
+/** What makes a container's Node programs members of the `loopback` sandbox's network. */
+export const PRELOAD_ENTRY = require.resolve('@varka/node/loopback/preload/main.ts');
 const ROOT = dirname(fileURLToPath(new URL('../../../../package.json', import.meta.url)));
 /** Programs that still run an older bundle have loaded it already; two are kept for those just starting. */
 const KEPT = 3;
