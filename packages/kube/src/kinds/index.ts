@@ -38,6 +38,15 @@ import {
 } from './rows/policies.ts';
 import { projectRow } from './rows/project.ts';
 import { replicaSetRow } from './rows/replica-set.ts';
+import {
+  localSubjectAccessReviewRow,
+  projectRequestRow,
+  selfSubjectAccessReviewRow,
+  selfSubjectReviewRow,
+  selfSubjectRulesReviewRow,
+  subjectAccessReviewRow,
+  tokenReviewRow,
+} from './rows/reviews.ts';
 import { clusterRoleRow, roleRow } from './rows/role.ts';
 import { clusterRoleBindingRow, roleBindingRow } from './rows/role-binding.ts';
 import { routeRow } from './rows/route.ts';
@@ -82,6 +91,12 @@ export const KINDS: readonly KindRow[] = [
   customResourceDefinitionRow,
   deploymentRow,
   replicaSetRow,
+  selfSubjectReviewRow,
+  tokenReviewRow,
+  localSubjectAccessReviewRow,
+  selfSubjectAccessReviewRow,
+  selfSubjectRulesReviewRow,
+  subjectAccessReviewRow,
   horizontalPodAutoscalerRow,
   legacyAutoscalerRow,
   cronJobRow,
@@ -117,6 +132,7 @@ export const KINDS: readonly KindRow[] = [
   egressRuleRow,
   routeRuleRow,
   routeRow,
+  projectRequestRow,
   projectRow,
   gatewayClassRow,
   apiGatewayRow,

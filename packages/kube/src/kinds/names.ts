@@ -10,7 +10,8 @@ const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
 /** All annotations of an object together. */
 const ANNOTATIONS_LIMIT = 256 * 1024;
 
-export type NameFormat = 'subdomain' | 'label' | 'label1035';
+/** `path`: anything that can be a segment of a URL's path. */
+export type NameFormat = 'subdomain' | 'label' | 'label1035' | 'path';
 
 /** What is wrong with a name; empty when it is good. */
 export function nameProblems(name: string, format: NameFormat): string[] {
@@ -31,6 +32,9 @@ export function nameProblems(name: string, format: NameFormat): string[] {
           "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
         ),
       ];
+    case 'path':
+      if (name === '.' || name === '..') return [`may not be '${name}'`];
+      return ['/', '%'].filter((one) => name.includes(one)).map((one) => `may not contain '${one}'`);
     case 'subdomain':
       return [
         ...tooLong(name, 253),

@@ -3,6 +3,7 @@ import type { KubeObject, StatusCause } from '../object.ts';
 import { ageOf } from './human-duration.ts';
 import { parseJsonPath } from './json-path.ts';
 import type { KindRef } from './kind.ts';
+import type { NameFormat } from './names.ts';
 import type { Schema } from './schema.ts';
 
 export interface KindRow {
@@ -34,6 +35,8 @@ export interface KindRow {
   readonly rules?: KindRules;
   /** The kind keeps no objects: it shows another kind's in a shape of its own. */
   readonly view?: View;
+  /** Nothing is kept: an object is created only to be answered, and no other verb is offered. */
+  readonly transient?: boolean;
   /** What nothing here does with the objects, told to whoever writes one. */
   readonly notice?: string;
 }
@@ -56,6 +59,8 @@ export interface Subresources {
   readonly connections?: Readonly<Record<string, string>>;
   /** Namespaces only. */
   readonly finalize?: boolean;
+  /** Service accounts only. */
+  readonly token?: boolean;
 }
 
 export interface ScalePaths {
@@ -74,7 +79,7 @@ export interface KindRules {
   /** Everything that is wrong with the object; `old` is given on update. */
   validate?(object: KubeObject, old?: KubeObject): StatusCause[];
   /** How names of this kind are made up; DNS-1123 subdomains unless told. */
-  readonly nameFormat?: 'subdomain' | 'label' | 'label1035';
+  readonly nameFormat?: NameFormat;
 }
 
 export interface Column {

@@ -5,6 +5,8 @@ import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { Logger } from '../log.ts';
 import { StatusError } from '../status-error.ts';
 import type { Store } from '../store/store.ts';
+import { Access } from './access/access.ts';
+import { ServiceAccountTokens } from './access/service-account-tokens.ts';
 import type { AdmissionPlugin } from './admission.ts';
 import { Authenticator, type Token } from './authenticator.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -66,10 +68,15 @@ export class ApiServer {
       admission,
       podBackend,
       addresses: new ServiceAddresses(store),
+      serviceAccountTokens: new ServiceAccountTokens(store, options.tls.key, now),
       log,
       now,
     };
-    this.#router = new Router(this.#context, new Authenticator(options.tokens ?? []));
+    const { serviceAccountTokens } = this.#context;
+    this.#router = new Router(
+      this.#context,
+      new Access(store, new Authenticator(options.tokens ?? [], serviceAccountTokens)),
+    );
   }
 
   /** May be called for several targets. Resolves with the port once connections are accepted. */

@@ -1,6 +1,9 @@
-// What every cluster has before anybody asks: the system namespaces and the service of the API itself.
+// What every cluster has before anybody asks: the system namespaces, the default roles and the service of the API itself.
+import { resourceOf } from '../kinds/row.ts';
+import { RBAC_GROUP } from '../kinds/rows/role.ts';
 import type { KubeObject } from '../object.ts';
 import { isStatus } from '../status-error.ts';
+import { DEFAULT_CLUSTER_ROLE_BINDINGS, DEFAULT_CLUSTER_ROLES } from './access/default-roles.ts';
 import type { ServerContext, Target } from './context.ts';
 import { Writer } from './writer.ts';
 
@@ -11,11 +14,11 @@ export const API_SERVICE_IP = '10.96.0.1';
 
 export async function bootstrap(context: ServerContext): Promise<void> {
   const writer = new Writer(context);
-  const create = async (plural: string, object: KubeObject, namespace?: string) => {
-    const row = context.registry.find('', 'v1', plural);
+  const create = async (plural: string, object: KubeObject, namespace?: string, group = '') => {
+    const row = context.registry.find(group, 'v1', plural);
     if (row === undefined) throw new Error(`the table of kinds has no ${plural}`);
     const name = object.metadata?.name ?? '';
-    if (context.store.get(plural, namespace, name) !== undefined) return;
+    if (context.store.get(resourceOf(row), namespace, name) !== undefined) return;
     const target: Target = { row, version: 'v1', ...(namespace === undefined ? {} : { namespace }) };
     await writer
       .create(target, object, { dryRun: false, fieldValidation: 'Strict', warnings: [] })
@@ -24,6 +27,9 @@ export async function bootstrap(context: ServerContext): Promise<void> {
       });
   };
   for (const name of NAMESPACES) await create('namespaces', { metadata: { name } });
+  for (const role of DEFAULT_CLUSTER_ROLES) await create('clusterroles', role, undefined, RBAC_GROUP);
+  for (const binding of DEFAULT_CLUSTER_ROLE_BINDINGS)
+    await create('clusterrolebindings', binding, undefined, RBAC_GROUP);
   await create(
     'services',
     {

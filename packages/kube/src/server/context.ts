@@ -4,6 +4,7 @@ import type { KindRow } from '../kinds/row.ts';
 import type { Logger } from '../log.ts';
 import type { KubeObject } from '../object.ts';
 import type { Store } from '../store/store.ts';
+import type { ServiceAccountTokens } from './access/service-account-tokens.ts';
 import type { AdmissionPlugin } from './admission.ts';
 import type { KindRegistry } from './kind-registry.ts';
 import type { PodBackend } from './pod-backend.ts';
@@ -15,6 +16,7 @@ export interface ServerContext {
   readonly admission: readonly AdmissionPlugin[];
   readonly podBackend: PodBackend | undefined;
   readonly addresses: ServiceAddresses;
+  readonly serviceAccountTokens: ServiceAccountTokens;
   readonly log: Logger;
   now(): Date;
 }

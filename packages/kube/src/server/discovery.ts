@@ -3,7 +3,8 @@ import { apiVersionOf } from '../kinds/kind.ts';
 import { type KindRow, singularOf } from '../kinds/row.ts';
 import type { KindRegistry, ServedGroup } from './kind-registry.ts';
 
-const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const;
+const VERBS: readonly string[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const verbsOf = (row: KindRow): readonly string[] => (row.transient === true ? ['create'] : VERBS);
 
 interface Subresource {
   readonly name: string;
@@ -13,7 +14,7 @@ interface Subresource {
 
 function subresourcesOf(row: KindRow, version: string): Subresource[] {
   const own = { group: row.group, version, kind: row.kind };
-  const { status, scale, log, binding, finalize, connections = {} } = row.subresources ?? {};
+  const { status, scale, log, binding, finalize, token, connections = {} } = row.subresources ?? {};
   return [
     ...Object.entries(connections).map(([name, kind]) => ({
       name,
@@ -34,6 +35,15 @@ function subresourcesOf(row: KindRow, version: string): Subresource[] {
             verbs: ['get', 'patch', 'update'],
           },
         ]),
+    ...(token === true
+      ? [
+          {
+            name: 'token',
+            kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
+            verbs: ['create'],
+          },
+        ]
+      : []),
     ...(status === true ? [{ name: 'status', kind: own, verbs: ['get', 'patch', 'update'] }] : []),
   ];
 }
@@ -79,7 +89,7 @@ export function apiResourceList(registry: KindRegistry, group: string, version: 
       singularName: singularOf(row),
       namespaced: row.namespaced,
       kind: row.kind,
-      verbs: VERBS,
+      verbs: verbsOf(row),
       ...(row.shortNames === undefined ? {} : { shortNames: row.shortNames }),
       ...(row.categories === undefined ? {} : { categories: row.categories }),
     },
@@ -120,7 +130,7 @@ function discoveryEntry(row: KindRow, version: string): object {
     responseKind: { group: row.group, version, kind: row.kind },
     scope: row.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: singularOf(row),
-    verbs: VERBS,
+    verbs: verbsOf(row),
     ...(row.shortNames === undefined ? {} : { shortNames: row.shortNames }),
     ...(row.categories === undefined ? {} : { categories: row.categories }),
     ...(subresources.length === 0

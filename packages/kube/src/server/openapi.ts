@@ -162,12 +162,14 @@ function pathsOf(prefix: string, row: KindRow, version: string): object {
   });
   const pathParameter = (name: string) => ({ name, in: 'path', required: true, schema: { type: 'string' } });
   const namespaced = row.namespaced ? [pathParameter('namespace')] : [];
+  const post = operation('post', 'create', { parameters: WRITE, requestBody: { required: true, content } });
+  if (row.transient === true) return { [`${prefix}${scope}/${row.plural}`]: { post, parameters: namespaced } };
   return {
     [`${prefix}${scope}/${row.plural}`]: {
       get: operation('list', 'list', {
         parameters: [query('labelSelector', 'Selects by labels.'), query('fieldSelector', 'Selects by fields.')],
       }),
-      post: operation('post', 'create', { parameters: WRITE, requestBody: { required: true, content } }),
+      post,
       parameters: namespaced,
     },
     [`${prefix}${scope}/${row.plural}/{name}`]: {

@@ -3,9 +3,11 @@
 type Scalar = 'string' | 'base64' | 'bytes' | 'bool' | 'int' | 'time' | 'intOrString' | 'quantity';
 
 type FieldType =
+  | { readonly type: 'left out' }
   | { readonly type: Scalar }
   | { readonly type: 'map'; readonly values: { readonly type: Scalar } }
-  | { readonly type: 'message'; readonly message: () => Message };
+  /** `inline`: its fields belong to the message around it (Go's embedded structs). */
+  | { readonly type: 'message'; readonly message: () => Message; readonly inline?: boolean };
 
 export type Field = FieldType & {
   readonly name: string;
@@ -31,6 +33,8 @@ const many = (name: string, message: Message): Field => ({
   message: () => message,
   repeated: true,
 });
+
+const inline = (message: Message): Field => ({ name: '', type: 'message', message: () => message, inline: true });
 
 const ownerReference: Message = {
   1: text('kind'),
@@ -112,6 +116,12 @@ const podSpec: Message = {
   11: bool('hostNetwork'),
   12: bool('hostPID'),
   13: bool('hostIPC'),
+  14: one('securityContext', {
+    2: intPointer('runAsUser'),
+    3: boolPointer('runAsNonRoot'),
+    5: intPointer('fsGroup'),
+    6: intPointer('runAsGroup'),
+  }),
   15: many('imagePullSecrets', localReference),
   16: text('hostname'),
   17: text('subdomain'),
@@ -167,7 +177,79 @@ const deploymentSpec: Message = {
 };
 
 /** A status that a creator sends is empty, and would be dropped anyway. */
-const emptyStatus = one('status', { 1: one('loadBalancer', {}) });
+const status: Field = { name: 'status', type: 'left out' };
+
+const jobSpec: Message = {
+  1: intPointer('parallelism'),
+  2: intPointer('completions'),
+  3: intPointer('activeDeadlineSeconds'),
+  4: one('selector', labelSelector),
+  5: boolPointer('manualSelector'),
+  6: one('template', { 1: metadata, 2: one('spec', podSpec) }),
+  7: intPointer('backoffLimit'),
+  8: intPointer('ttlSecondsAfterFinished'),
+  9: text('completionMode'),
+  10: boolPointer('suspend'),
+};
+
+const typedReference: Message = { 1: text('apiGroup'), 2: text('kind'), 3: text('name') };
+
+const ingressBackend: Message = {
+  3: one('resource', typedReference),
+  4: one('service', { 1: text('name'), 2: one('port', { 1: text('name'), 2: int('number') }) }),
+};
+
+const ingressRule: Message = {
+  1: text('host'),
+  2: inline({
+    1: one('http', {
+      1: many('paths', { 1: text('path'), 2: one('backend', ingressBackend), 3: text('pathType') }),
+    }),
+  }),
+};
+
+const rules = many('rules', {
+  1: texts('verbs'),
+  2: texts('apiGroups'),
+  3: texts('resources'),
+  4: texts('resourceNames'),
+  5: texts('nonResourceURLs'),
+});
+
+const binding: Message = {
+  1: metadata,
+  2: many('subjects', { 1: text('kind'), 2: text('apiGroup'), 3: text('name'), 4: text('namespace') }),
+  3: one('roleRef', { 1: text('apiGroup'), 2: text('kind'), 3: text('name') }),
+};
+
+const accessAttributes: Message = {
+  1: one('resourceAttributes', {
+    1: text('namespace'),
+    2: text('verb'),
+    3: text('group'),
+    4: text('version'),
+    5: text('resource'),
+    6: text('subresource'),
+    7: text('name'),
+  }),
+  2: one('nonResourceAttributes', { 1: text('path'), 2: text('verb') }),
+};
+
+const scaleTarget = one('scaleTargetRef', { 1: text('kind'), 2: text('name'), 3: text('apiVersion') });
+
+/** Resource metrics; `kubectl autoscale` makes no others. */
+const metricSpec: Message = {
+  1: text('type'),
+  4: one('resource', {
+    1: text('name'),
+    2: one('target', {
+      1: text('type'),
+      2: { name: 'value', type: 'quantity' },
+      3: { name: 'averageValue', type: 'quantity' },
+      4: intPointer('averageUtilization'),
+    }),
+  }),
+};
 
 /** By apiVersion and kind, and the envelope and small types by name. */
 export const MESSAGES = {
@@ -187,7 +269,7 @@ export const MESSAGES = {
     4: text('propagationPolicy'),
     5: texts('dryRun'),
   },
-  'v1.Namespace': { 1: metadata, 2: one('spec', { 1: texts('finalizers') }), 3: one('status', { 1: text('phase') }) },
+  'v1.Namespace': { 1: metadata, 2: one('spec', { 1: texts('finalizers') }), 3: status },
   'v1.ConfigMap': { 1: metadata, 2: map('data'), 3: map('binaryData', 'base64'), 4: boolPointer('immutable') },
   'v1.Secret': {
     1: metadata,
@@ -202,17 +284,100 @@ export const MESSAGES = {
     3: many('imagePullSecrets', localReference),
     4: boolPointer('automountServiceAccountToken'),
   },
-  'v1.Service': { 1: metadata, 2: one('spec', serviceSpec), 3: emptyStatus },
+  'v1.Service': { 1: metadata, 2: one('spec', serviceSpec), 3: status },
   'apps/v1.Deployment': {
     1: metadata,
     2: one('spec', deploymentSpec),
-    3: one('status', {
-      1: int('observedGeneration'),
-      2: int('replicas'),
-      3: int('updatedReplicas'),
-      4: int('availableReplicas'),
-      5: int('unavailableReplicas'),
-      7: int('readyReplicas'),
+    3: status,
+  },
+  'v1.ResourceQuota': {
+    1: metadata,
+    2: one('spec', { 1: map('hard', 'quantity'), 2: texts('scopes') }),
+    3: status,
+  },
+  'batch/v1.Job': { 1: metadata, 2: one('spec', jobSpec), 3: status },
+  'batch/v1.CronJob': {
+    1: metadata,
+    2: one('spec', {
+      1: text('schedule'),
+      2: intPointer('startingDeadlineSeconds'),
+      3: text('concurrencyPolicy'),
+      4: boolPointer('suspend'),
+      5: one('jobTemplate', { 1: metadata, 2: one('spec', jobSpec) }),
+      6: intPointer('successfulJobsHistoryLimit'),
+      7: intPointer('failedJobsHistoryLimit'),
+      8: text('timeZone'),
     }),
+    3: status,
+  },
+  'networking.k8s.io/v1.Ingress': {
+    1: metadata,
+    2: one('spec', {
+      1: one('defaultBackend', ingressBackend),
+      2: many('tls', { 1: texts('hosts'), 2: text('secretName') }),
+      3: many('rules', ingressRule),
+      4: text('ingressClassName'),
+    }),
+    3: status,
+  },
+  'rbac.authorization.k8s.io/v1.Role': { 1: metadata, 2: rules },
+  'rbac.authorization.k8s.io/v1.ClusterRole': {
+    1: metadata,
+    2: rules,
+    3: one('aggregationRule', { 1: many('clusterRoleSelectors', labelSelector) }),
+  },
+  'rbac.authorization.k8s.io/v1.RoleBinding': binding,
+  'rbac.authorization.k8s.io/v1.ClusterRoleBinding': binding,
+  'policy/v1.PodDisruptionBudget': {
+    1: metadata,
+    2: one('spec', {
+      1: intOrString('minAvailable'),
+      2: one('selector', labelSelector),
+      3: intOrString('maxUnavailable'),
+    }),
+    3: status,
+  },
+  'scheduling.k8s.io/v1.PriorityClass': {
+    1: metadata,
+    2: int('value'),
+    3: bool('globalDefault'),
+    4: text('description'),
+    5: text('preemptionPolicy'),
+  },
+  'autoscaling/v1.HorizontalPodAutoscaler': {
+    1: metadata,
+    2: one('spec', {
+      1: scaleTarget,
+      2: intPointer('minReplicas'),
+      3: int('maxReplicas'),
+      4: intPointer('targetCPUUtilizationPercentage'),
+    }),
+    3: status,
+  },
+  'autoscaling/v2.HorizontalPodAutoscaler': {
+    1: metadata,
+    2: one('spec', {
+      1: scaleTarget,
+      2: intPointer('minReplicas'),
+      3: int('maxReplicas'),
+      4: many('metrics', metricSpec),
+    }),
+    3: status,
+  },
+  'authentication.k8s.io/v1.SelfSubjectReview': { 1: metadata, 2: status },
+  'authentication.k8s.io/v1.TokenRequest': {
+    1: metadata,
+    2: one('spec', {
+      1: texts('audiences'),
+      3: one('boundObjectRef', { 1: text('kind'), 2: text('apiVersion'), 3: text('name'), 4: text('uid') }),
+      4: intPointer('expirationSeconds'),
+    }),
+    3: status,
+  },
+  'authorization.k8s.io/v1.SelfSubjectAccessReview': { 1: metadata, 2: one('spec', accessAttributes), 3: status },
+  'authorization.k8s.io/v1.SelfSubjectRulesReview': {
+    1: metadata,
+    2: one('spec', { 1: text('namespace') }),
+    3: status,
   },
 } as const satisfies Readonly<Record<string, Message>>;

@@ -42,9 +42,11 @@ function readMessage(bytes: Buffer, message: Message, path: string): Record<stri
     const { number, value } = reader.next();
     const field = message[number];
     if (field === undefined) throw unsupported(`field ${number} of ${path} cannot be read as protobuf`);
+    if (field.type === 'left out') continue;
     const { name, repeated } = field;
     const read = readField(field, value, `${path}.${name}`);
-    if (field.type === 'map') result[name] = { ...(result[name] as object), ...(read as object) };
+    if (field.type === 'message' && field.inline === true) Object.assign(result, read);
+    else if (field.type === 'map') result[name] = { ...(result[name] as object), ...(read as object) };
     else if (repeated === true) result[name] = [...((result[name] as unknown[]) ?? []), read];
     // Go writes the zero of every plain field; in JSON such fields are left out.
     else if (field.pointer === true || !isZero(read)) result[name] = read;
@@ -56,7 +58,7 @@ const isZero = (value: unknown): boolean => value === undefined || value === '' 
 
 type WireValue = bigint | Buffer;
 
-function readField(field: Field, value: WireValue, path: string): unknown {
+function readField(field: Exclude<Field, { type: 'left out' }>, value: WireValue, path: string): unknown {
   switch (field.type) {
     case 'string':
       return UTF8.decode(asBytes(value, path));

@@ -1,15 +1,20 @@
 // One request for objects of one kind: the verb, the subresource, and who does it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { conform } from '../kinds/conform.ts';
+import { projectRequestRow, tokenRequestSchema } from '../kinds/rows/reviews.ts';
 import type { KubeObject } from '../object.ts';
 import { StatusError } from '../status-error.ts';
+import type { Access } from './access/access.ts';
+import { answerReview } from './access/reviews.ts';
+import type { User } from './access/user.ts';
 import { decodeBody, readBody } from './body.ts';
 import type { ServerContext, Target } from './context.ts';
 import { Deleter, deleteOptionsOf } from './deleter.ts';
 import { parseMediaType, type Wanted, wanted } from './media-type.ts';
-import { schemaOf } from './object-check.ts';
+import { decodeObject, schemaOf } from './object-check.ts';
 import { applyPatchTo, type PatchType } from './patch.ts';
 import { bind, logs } from './pod-subresources.ts';
+import { requestProject } from './project-request.ts';
 import { Reader } from './reader.ts';
 import { sendObject } from './reply.ts';
 import { scaleOf, scaleSchema, withScale } from './scale.ts';
@@ -19,6 +24,7 @@ import { optionsOf, Writer } from './writer.ts';
 interface Call {
   readonly target: Target;
   readonly query: URLSearchParams;
+  readonly user: User;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly form: Wanted;
@@ -35,12 +41,14 @@ const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
 
 export class ResourceHandler {
   readonly #context: ServerContext;
+  readonly #access: Access;
   readonly #reader: Reader;
   readonly #writer: Writer;
   readonly #deleter: Deleter;
 
-  constructor(context: ServerContext) {
+  constructor(context: ServerContext, access: Access) {
     this.#context = context;
+    this.#access = access;
     this.#reader = new Reader(context);
     this.#writer = new Writer(context);
     this.#deleter = new Deleter(context);
@@ -49,10 +57,12 @@ export class ResourceHandler {
   async handle(
     target: Target,
     query: URLSearchParams,
+    user: User,
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const call: Call = { target, query, request, response, form: wanted(request.headers.accept), warnings: [] };
+    const call: Call = { target, query, user, request, response, form: wanted(request.headers.accept), warnings: [] };
+    if (target.row.transient === true) return this.#answer(call);
     if (target.name === undefined) return this.#collection(call);
     const named = { ...target, name: target.name };
     if (target.subresource !== undefined) return this.#subresource(call, named, target.subresource);
@@ -92,6 +102,23 @@ export class ResourceHandler {
     }
   }
 
+  /** An object that is created only to be answered. */
+  async #answer(call: Call): Promise<void> {
+    const { target, query, user, request } = call;
+    const { row, version, namespace, name } = target;
+    if (name !== undefined) throw StatusError.of(404, 'NotFound', 'the server could not find the requested resource');
+    if (request.method !== 'POST') throw notAllowed(request.method);
+    const options = optionsOf(query, call.warnings);
+    const body = await this.#body(call);
+    const { object, causes } = decodeObject(row, version, body, options.fieldValidation, call.warnings);
+    if (causes.length > 0) throw StatusError.invalid(row, object.metadata?.name ?? '', causes);
+    const answer =
+      row === projectRequestRow
+        ? await requestProject(this.#writer, object, options)
+        : answerReview(this.#access, user, object, namespace);
+    this.#send(call, 201, answer);
+  }
+
   async #object(call: Call, target: NamedTarget): Promise<void> {
     const { query, request, response, form } = call;
     switch (request.method) {
@@ -116,8 +143,8 @@ export class ResourceHandler {
 
   async #subresource(call: Call, target: NamedTarget, subresource: string): Promise<void> {
     const { query, request, response } = call;
-    const { status, scale, log, binding, finalize } = target.row.subresources ?? {};
-    const offered = { status, log, binding, finalize, scale: scale !== undefined };
+    const { status, scale, log, binding, finalize, token } = target.row.subresources ?? {};
+    const offered = { status, log, binding, finalize, token, scale: scale !== undefined };
     if (!(Object.hasOwn(offered, subresource) && offered[subresource as keyof typeof offered] === true)) {
       throw StatusError.of(404, 'NotFound', 'the server could not find the requested resource');
     }
@@ -130,6 +157,11 @@ export class ResourceHandler {
           201,
           await bind(this.#context, target, await this.#body(call), optionsOf(query, []).dryRun),
         );
+      case 'POST token': {
+        const account = this.#reader.get(target);
+        const { value } = conform(tokenRequestSchema, (await this.#body(call)) ?? {});
+        return this.#send(call, 201, this.#context.serviceAccountTokens.issue(account, value as KubeObject));
+      }
       case 'GET scale':
         return this.#send(call, 200, this.#scale(target, this.#reader.get(target)));
       case 'PUT scale':

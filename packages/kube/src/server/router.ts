@@ -1,7 +1,8 @@
 // From a request's path to what answers it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StatusError } from '../status-error.ts';
-import type { Authenticator } from './authenticator.ts';
+import type { Access } from './access/access.ts';
+import type { User } from './access/user.ts';
 import type { ServerContext } from './context.ts';
 import { aggregated, apiGroup, apiGroupList, apiResourceList, apiVersions } from './discovery.ts';
 import { type Wanted, wanted } from './media-type.ts';
@@ -19,14 +20,14 @@ const HEALTH = new Set(['/healthz', '/livez', '/readyz']);
 
 export class Router {
   readonly #context: ServerContext;
-  readonly #authenticator: Authenticator;
+  readonly #access: Access;
   readonly #resources: ResourceHandler;
   readonly #openApi: OpenApi;
 
-  constructor(context: ServerContext, authenticator: Authenticator) {
+  constructor(context: ServerContext, access: Access) {
     this.#context = context;
-    this.#authenticator = authenticator;
-    this.#resources = new ResourceHandler(context);
+    this.#access = access;
+    this.#resources = new ResourceHandler(context, access);
     this.#openApi = new OpenApi(context.registry);
   }
 
@@ -57,7 +58,7 @@ export class Router {
     this.#context.log.debug('request', about);
     try {
       const url = urlOf(request.url ?? '/');
-      if (this.#authenticator.userOf(request) === undefined) throw StatusError.unauthorized();
+      this.#enter(request, url);
       const path = decoded(url.pathname, parseConnectPath);
       if (path === undefined) throw StatusError.of(404, 'NotFound', 'the server could not find the requested resource');
       await connectUpgrade(this.#context, path, url, upgrade);
@@ -74,13 +75,13 @@ export class Router {
     const path = url.pathname;
     if (HEALTH.has(path)) return sendText(response, 200, 'ok');
     if (path === '/version') return sendObject(response, 200, VERSION, { encoding: 'json' });
-    if (this.#authenticator.userOf(request) === undefined) throw StatusError.unauthorized();
+    const user = this.#enter(request, url);
     if (path === '/openapi/v2') return sendBytes(response, openApiV2(this.#context.registry), OPENAPI_V2);
     if (path.startsWith('/openapi/v3')) return this.#sendOpenApi(path, response);
     const connection = decoded(path, parseConnectPath);
     if (connection !== undefined) return connect(this.#context, connection, url, request, response);
     const target = this.#target(path);
-    if (target !== undefined) return this.#resources.handle(target, url.searchParams, request, response);
+    if (target !== undefined) return this.#resources.handle(target, url.searchParams, user, request, response);
     const form = wanted(request.headers.accept);
     const document = this.#discovery(path.replace(/\/$/, ''), form);
     if (document === undefined)
@@ -91,6 +92,10 @@ export class Router {
       );
     const isAggregated = form.as === 'APIGroupDiscoveryList' && (path === '/api' || path === '/apis');
     sendObject(response, 200, document, isAggregated ? form : { encoding: form.encoding });
+  }
+
+  #enter(request: IncomingMessage, url: URL): User {
+    return decoded(url.pathname, () => this.#access.enter(request, url));
   }
 
   #target(path: string) {

@@ -53,7 +53,7 @@ export async function startApi(
   const api = new ApiServer({
     store,
     tls: { cert: credentials.server.cert, key: credentials.server.key, clientCa: credentials.ca },
-    tokens: [{ token: credentials.token, user: 'test' }],
+    tokens: [{ token: credentials.token, user: 'test', groups: ['system:masters'] }],
     log: silent,
     ...options,
   });

@@ -25,7 +25,12 @@ export async function startRealApi(log: Logger): Promise<RealApi> {
   const store = Store.open({ path: join(directory, 'store.db'), log });
   const tls = await selfSigned();
   const token = randomUUID();
-  const server = new ApiServer({ store, tls: { ...tls, clientCa: tls.cert }, tokens: [{ token, user: 'admin' }], log });
+  const server = new ApiServer({
+    store,
+    tls: { ...tls, clientCa: tls.cert },
+    tokens: [{ token, user: 'admin', groups: ['system:masters'] }],
+    log,
+  });
   const port = await server.listen({ host: '127.0.0.1', port: 0 });
   const access = { server: `https://127.0.0.1:${port}`, ca: tls.cert, token };
   const client = new HttpKubeClient(access);

@@ -160,7 +160,7 @@ export class Cluster {
     const api = new ApiServer({
       store,
       tls: { ...credentials.server, clientCa: credentials.ca },
-      tokens: [{ token: credentials.token, user: 'system:varka' }],
+      tokens: [{ token: credentials.token, user: 'system:varka', groups: ['system:masters'] }],
       admission: [this.#lateInjector(), istioValidator()],
       podBackend: this.#lateBackend(),
       log,

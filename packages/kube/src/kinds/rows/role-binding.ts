@@ -66,6 +66,7 @@ const row = (kind: 'RoleBinding' | 'ClusterRoleBinding', plural: string, namespa
     subjectColumn('ServiceAccount', 'ServiceAccounts'),
   ],
   rules: {
+    nameFormat: 'path',
     prepareCreate: defaultSubjects,
     prepareUpdate: defaultSubjects,
     validate: (object, old) => bindingProblems(object, old, namespaced),

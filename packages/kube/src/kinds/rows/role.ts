@@ -37,7 +37,7 @@ const row = (kind: 'Role' | 'ClusterRole', plural: string, namespaced: boolean, 
     pathColumn('Created At', '.metadata.creationTimestamp', 'When the object was created.'),
     ...(namespaced ? [] : [{ ...ageColumn, priority: 1 }]),
   ],
-  rules: { validate: (object) => ruleProblems(object, namespaced) },
+  rules: { nameFormat: 'path', validate: (object) => ruleProblems(object, namespaced) },
 });
 
 export const roleRow = row('Role', 'roles', true, {});

@@ -13,6 +13,7 @@ export const serviceAccountRow: KindRow = {
   versions: ['v1'],
   storageVersion: 'v1',
   decoding: 'native',
+  subresources: { token: true },
   schema: obj({
     secrets: listBy('name', objectReference, 'Secrets that pods of this account may use.'),
     imagePullSecrets: listBy('name', localReference),

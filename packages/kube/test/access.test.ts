@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { record, records } from '../src/kinds/pod-template.ts';
+import { attributesOf } from '../src/server/access/attributes.ts';
+import { authorize, type Binding, type Grants, type Rule } from '../src/server/access/rules.ts';
+import { knownUser } from '../src/server/access/user.ts';
+import { type ApiFixture, startApi } from './support/api-fixture.ts';
+
+const jane = knownUser('jane', ['dev']);
+const asked = (method: string, path: string) => attributesOf(method, new URL(path, 'https://api'));
+
+function grants(rules: readonly Rule[], binding: Partial<Binding> = {}): Grants {
+  const one: Binding = {
+    kind: 'ClusterRoleBinding',
+    name: 'b',
+    subjects: [{ kind: 'User', name: 'jane' }],
+    roleRef: { kind: 'ClusterRole', name: 'r' },
+    ...binding,
+  };
+  return {
+    clusterRoleBindings: () => (one.namespace === undefined ? [one] : []),
+    roleBindings: (namespace) => (one.namespace === namespace ? [one] : []),
+    rules: (_kind, name) => (name === 'r' ? rules : undefined),
+  };
+}
+
+const mayJane = (rules: readonly Rule[], method: string, path: string, binding?: Partial<Binding>) =>
+  authorize(jane, asked(method, path), grants(rules, binding)).allowed;
+
+describe('what roles allow', () => {
+  const pods: Rule = { verbs: ['get', 'list'], apiGroups: [''], resources: ['pods', 'pods/log'] };
+  const PODS = '/api/v1/namespaces/n/pods';
+
+  test('verb, group and resource must all be named', () => {
+    assert.equal(mayJane([pods], 'GET', PODS), true);
+    assert.equal(mayJane([pods], 'GET', `${PODS}/p/log`), true);
+    assert.equal(mayJane([pods], 'GET', `${PODS}/p/exec`), false);
+    assert.equal(mayJane([pods], 'GET', `${PODS}?watch=true`), false);
+    assert.equal(mayJane([pods], 'DELETE', `${PODS}/p`), false);
+    assert.equal(mayJane([pods], 'GET', '/apis/metrics.k8s.io/v1/namespaces/n/pods'), false);
+    assert.equal(mayJane([{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }], 'DELETE', PODS), true);
+    assert.equal(mayJane([{ verbs: ['*'], apiGroups: ['*'], resources: ['*/log'] }], 'GET', `${PODS}/p/log`), true);
+    assert.equal(mayJane([{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }], 'GET', '/healthz'), false);
+  });
+
+  test('a rule for names is for those only, and never for lists', () => {
+    const named = { ...pods, resourceNames: ['p'] };
+    assert.equal(mayJane([named], 'GET', `${PODS}/p`), true);
+    assert.equal(mayJane([named], 'GET', `${PODS}/q`), false);
+    assert.equal(mayJane([named], 'GET', PODS), false);
+  });
+
+  test('a RoleBinding holds in its namespace', () => {
+    const binding: Partial<Binding> = { kind: 'RoleBinding', namespace: 'n' };
+    assert.equal(mayJane([pods], 'GET', PODS, binding), true);
+    assert.equal(mayJane([pods], 'GET', '/api/v1/namespaces/m/pods', binding), false);
+    assert.equal(mayJane([pods], 'GET', '/api/v1/pods', binding), false);
+  });
+
+  test('groups and service accounts are subjects too; others are nobody', () => {
+    assert.equal(mayJane([pods], 'GET', PODS, { subjects: [{ kind: 'Group', name: 'dev' }] }), true);
+    assert.equal(mayJane([pods], 'GET', PODS, { subjects: [{ kind: 'Group', name: 'ops' }] }), false);
+    const robot = knownUser('system:serviceaccount:n:robot', []);
+    const subjects = [{ kind: 'ServiceAccount', name: 'robot', namespace: 'n' }];
+    assert.equal(authorize(robot, asked('GET', PODS), grants([pods], { subjects })).allowed, true);
+    assert.equal(mayJane([pods], 'GET', PODS, { subjects }), false);
+  });
+
+  test('a proxied name is allowed without its scheme and port; paths by their beginning', () => {
+    const proxy = { verbs: ['get'], apiGroups: [''], resources: ['services/proxy'], resourceNames: ['shop'] };
+    assert.equal(mayJane([proxy], 'GET', '/api/v1/namespaces/n/services/http:shop:80/proxy/x'), true);
+    assert.equal(mayJane([proxy], 'GET', '/api/v1/namespaces/n/services/other:80/proxy/x'), false);
+    assert.equal(mayJane([{ verbs: ['get'], nonResourceURLs: ['/logs/*'] }], 'GET', '/logs/today'), true);
+    assert.equal(mayJane([{ verbs: ['get'], nonResourceURLs: ['/logs'] }], 'GET', '/logs/today'), false);
+  });
+
+  test('a binding to a role that is not there gives nothing', () => {
+    assert.equal(mayJane([pods], 'GET', PODS, { roleRef: { kind: 'ClusterRole', name: 'gone' } }), false);
+  });
+});
+
+describe('speaking in the name of others', () => {
+  let api: ApiFixture;
+  const RBAC = '/apis/rbac.authorization.k8s.io/v1';
+  before(async () => {
+    api = await startApi();
+    await api.call('POST', `${RBAC}/namespaces/default/roles`, {
+      body: { metadata: { name: 'reader' }, rules: [{ verbs: ['list'], apiGroups: [''], resources: ['pods'] }] },
+    });
+    await api.call('POST', `${RBAC}/namespaces/default/rolebindings`, {
+      body: {
+        metadata: { name: 'readers' },
+        roleRef: { kind: 'Role', name: 'reader' },
+        subjects: [
+          { kind: 'User', name: 'jane' },
+          { kind: 'ServiceAccount', name: 'robot', namespace: 'default' },
+        ],
+      },
+    });
+  });
+  after(() => api.close());
+
+  const asJane = { headers: { 'impersonate-user': 'jane' } };
+  const PODS = '/api/v1/namespaces/default/pods';
+
+  test('lets through what the roles allow, and says what they do not', async () => {
+    assert.equal((await api.call('GET', PODS, asJane)).code, 200);
+    const refused = await api.call('GET', `${PODS}/x`, asJane);
+    assert.equal(refused.code, 403);
+    assert.equal(
+      refused.body.message,
+      'pods "x" is forbidden: User "jane" cannot get resource "pods" in API group "" in the namespace "default"',
+    );
+    const cluster = await api.call('GET', '/api/v1/nodes', asJane);
+    assert.match(cluster.body.message, /^nodes is forbidden: .* at the cluster scope$/);
+    assert.equal((await api.call('GET', '/apis', asJane)).code, 200);
+    assert.match((await api.call('GET', '/metrics', asJane)).body.message, /User "jane" cannot get path "\/metrics"/);
+    const upgrade = await api.call('POST', `${PODS}/x/exec?command=sh`, asJane);
+    assert.equal(upgrade.code, 403);
+  });
+
+  test('refuses groups without a user', async () => {
+    assert.equal((await api.call('GET', PODS, { headers: { 'impersonate-group': 'system:masters' } })).code, 400);
+  });
+
+  test("a service account's token is good for what its roles allow, until the account goes", async () => {
+    await api.call('POST', '/api/v1/namespaces/default/serviceaccounts', { body: { metadata: { name: 'robot' } } });
+    const issued = await api.call('POST', '/api/v1/namespaces/default/serviceaccounts/robot/token', { body: {} });
+    assert.equal(issued.code, 201, issued.text);
+    const token = String(record(issued.body['status'])['token']);
+    const asRobot = { headers: { authorization: `Bearer ${token}` } };
+    assert.equal((await api.call('GET', PODS, asRobot)).code, 200);
+    assert.equal((await api.call('GET', '/api/v1/namespaces/default/secrets', asRobot)).code, 403);
+    const other = await api.call('GET', PODS, { headers: { ...asRobot.headers, 'impersonate-user': 'jane' } });
+    assert.match(other.body.message, /^users "jane" is forbidden: .* cannot impersonate resource "users"/);
+    const forged = `${token.slice(0, -4)}AAAA`;
+    assert.equal((await api.call('GET', PODS, { headers: { authorization: `Bearer ${forged}` } })).code, 401);
+    await api.call('DELETE', '/api/v1/namespaces/default/serviceaccounts/robot');
+    assert.equal((await api.call('GET', PODS, asRobot)).code, 401);
+  });
+
+  test('a token for somebody else is not good here', async () => {
+    await api.call('POST', '/api/v1/namespaces/default/serviceaccounts', { body: { metadata: { name: 'robot' } } });
+    const issued = await api.call('POST', '/api/v1/namespaces/default/serviceaccounts/robot/token', {
+      body: { spec: { audiences: ['vault'] } },
+    });
+    const token = String(record(issued.body['status'])['token']);
+    assert.equal((await api.call('GET', PODS, { headers: { authorization: `Bearer ${token}` } })).code, 401);
+  });
+
+  test('answers what somebody may', async () => {
+    const review = async (user: object, resourceAttributes: object) => {
+      const answer = await api.call('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+        body: { spec: { ...user, resourceAttributes } },
+      });
+      return record(answer.body['status']);
+    };
+    const list = { verb: 'list', resource: 'pods', namespace: 'default' };
+    assert.deepEqual(await review({ user: 'jane' }, list), {
+      allowed: true,
+      reason: 'RBAC: allowed by RoleBinding "readers/default" of Role "reader" to User "jane"',
+    });
+    assert.equal((await review({ user: 'joe' }, list))['allowed'], false);
+    assert.equal((await review({ user: 'joe', groups: ['system:masters'] }, list))['allowed'], true);
+    const rules = await api.call('POST', '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews', {
+      body: { spec: { namespace: 'default' } },
+      ...asJane,
+    });
+    const names = records(record(rules.body['status'])['resourceRules']).flatMap((rule) => rule['resources']);
+    assert.ok(names.includes('pods'), rules.text);
+    const self = await api.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { body: {}, ...asJane });
+    assert.deepEqual(record(record(self.body['status'])['userInfo'])['groups'], ['system:authenticated']);
+  });
+
+  test('the kinds that are only answered offer nothing else', async () => {
+    assert.equal((await api.call('GET', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews')).code, 405);
+    assert.equal((await api.call('GET', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews/x')).code, 404);
+  });
+
+  test('a project is asked for as a namespace', async () => {
+    const made = await api.call('POST', '/apis/project.openshift.io/v1/projectrequests', {
+      body: { metadata: { name: 'mesh' }, displayName: 'The mesh' },
+    });
+    assert.deepEqual([made.code, made.body.kind], [201, 'Project']);
+    const namespace = await api.call('GET', '/api/v1/namespaces/mesh');
+    assert.equal(namespace.body.metadata?.annotations?.['openshift.io/display-name'], 'The mesh');
+  });
+});
