@@ -92,7 +92,7 @@ describe('probes', () => {
   /** Feeds results at the pace asked for; answers what was noticed, with its second. */
   function play(kind: ProbeKind, probe: Parameters<typeof timingOf>[0], results: string): string[] {
     const timing = timingOf(probe);
-    let state = firstProbe(kind, timing);
+    let state = firstProbe(kind, timing, 0);
     let now = 0;
     const seen: string[] = [];
     for (const result of results) {
@@ -108,7 +108,6 @@ describe('probes', () => {
 
   test('readiness is found out within a tenth of a second, then asked for once a period', () => {
     assert.deepEqual(play('readiness', {}, '---+'), ['success at 0.3', 'next in 10']);
-    assert.deepEqual(play('readiness', { initialDelaySeconds: 2 }, '+'), ['success at 2', 'next in 10']);
     assert.deepEqual(play('readiness', {}, '-'.repeat(16)), ['next in 1']);
   });
 
@@ -128,6 +127,22 @@ describe('probes', () => {
     const seen = play('startup', probe, '-'.repeat(40));
     const failedAt = Number(seen[0]?.split(' ')[2]);
     assert.ok(seen[0]?.startsWith('failure') && failedAt >= 6 && failedAt <= 9, seen.join());
+  });
+
+  test('an initial delay holds nobody up that is ready before it; failures do not count until it is over', () => {
+    const slow = { initialDelaySeconds: 180, periodSeconds: 3, failureThreshold: 1 };
+    assert.deepEqual(play('readiness', slow, '---+'), ['success at 0.3', 'next in 3']);
+    // Ten quick attempts take a second, then ever slower: the 190th is after 180 s, and only then it counts.
+    const [failed = ''] = play('readiness', slow, '-'.repeat(200));
+    const at = Number(failed.split(' ')[2]);
+    assert.ok(failed.startsWith('failure') && at >= 183 && at < 186, failed);
+    const startup = play('startup', { initialDelaySeconds: 30, periodSeconds: 1, failureThreshold: 2 }, '-'.repeat(60));
+    assert.ok(Number(startup[0]?.split(' ')[2]) >= 32, startup.join());
+  });
+
+  test('an initial delay of a liveness probe is kept', () => {
+    const probe = { initialDelaySeconds: 300, periodSeconds: 3, failureThreshold: 1 };
+    assert.deepEqual(play('liveness', probe, '-'), ['failure at 300', 'next in 3']);
   });
 
   test('liveness leaves the first second alone, then keeps to its period', () => {

@@ -34,12 +34,10 @@ export function searchesOf(pod: Pod, clusterDomain: string): string[] {
   return [...own, ...(pod.spec?.dnsConfig?.searches ?? [])];
 }
 
-/** Why this pod cannot run here; undefined when it can. */
-export function unsupportedBy(pod: Pod): string | undefined {
-  if (pod.spec?.hostNetwork === true) {
-    return 'hostNetwork is not supported: on this machine every pod has a network of its own';
-  }
-  return undefined;
+/** What the pod asks for in vain, where its program would notice; undefined when there is no such thing. */
+export function differenceOf(pod: Pod): string | undefined {
+  if (pod.spec?.hostNetwork !== true) return undefined;
+  return 'hostNetwork: on this machine the pod has a network of its own all the same; reach it at its own address';
 }
 
 /** The scheduler's verdict on a pod for the only node; its words when it does not fit. */

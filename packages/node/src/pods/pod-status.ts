@@ -47,15 +47,13 @@ export interface PodReport {
   readonly hostIp: string;
   readonly startTime: string;
   readonly now: string;
-  /** Set when the pod as a whole is over for a reason of its own. */
-  readonly failure?: { readonly reason: string; readonly message: string };
 }
 
 type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 
 export function podStatus(report: PodReport): PodStatus {
-  const { pod, podIp, hostIp, failure } = report;
-  const phase: Phase = failure === undefined ? phaseOf(report) : 'Failed';
+  const { pod, podIp, hostIp } = report;
+  const phase = phaseOf(report);
   const init = report.init.map(containerStatus);
   return {
     phase,
@@ -67,7 +65,6 @@ export function podStatus(report: PodReport): PodStatus {
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: report.containers.map(containerStatus),
     qosClass: pod.status?.qosClass ?? qosClassOf(pod),
-    ...(failure ?? {}),
   };
 }
 

@@ -15,7 +15,7 @@ import type { PodNetwork, PodSandbox } from '../sandbox/pod-network.ts';
 import { PodVolumes } from '../volumes/pod-volumes.ts';
 import { planContainer } from './container-plan.ts';
 import { ContainerRunner, type EventType, type Restored } from './container-runner.ts';
-import { fqdnOf, hostnameOf, isCaptured, searchesOf, unsupportedBy } from './pod-policy.ts';
+import { differenceOf, fqdnOf, hostnameOf, isCaptured, searchesOf } from './pod-policy.ts';
 import { type ContainerReport, isSidecar, podStatus, restartPolicyOf, type Terminated } from './pod-status.ts';
 import { StatusWriter } from './status-writer.ts';
 
@@ -58,7 +58,6 @@ export class PodWorker {
   #pod: Pod;
   #sandbox: PodSandbox | undefined;
   #podIp: string | undefined;
-  #failure: { reason: string; message: string } | undefined;
   #gone = false;
   #ended: Promise<void> | undefined;
 
@@ -154,13 +153,8 @@ export class PodWorker {
   }
 
   async #run(): Promise<void> {
-    const refusal = unsupportedBy(this.#pod);
-    if (refusal !== undefined) {
-      this.#event('Warning', 'Unsupported', refusal);
-      this.#failure = { reason: 'Unsupported', message: refusal };
-      this.#changed();
-      return;
-    }
+    const difference = differenceOf(this.#pod);
+    if (difference !== undefined) this.#event('Warning', 'NotHonoured', difference);
     if (!(await this.#volumes.setUp(this.#ending.signal)) || !(await this.#makeSandbox())) return;
     this.#changed();
     if (!(await this.#runInit())) {
@@ -352,7 +346,6 @@ export class PodWorker {
         hostIp: this.#context.network.nodeAddress,
         startTime: this.#startTime,
         now: timestamp(this.#context.clock),
-        ...(this.#failure === undefined ? {} : { failure: this.#failure }),
       }),
     );
   }

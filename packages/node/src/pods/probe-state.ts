@@ -20,6 +20,8 @@ export interface ProbeState {
   readonly everSucceeded: boolean;
   /** Attempts before the first success. */
   readonly eagerAttempts: number;
+  /** Failures before this moment mean nothing: the program was given the time. */
+  readonly countsFrom: number;
   /** When a failure last counted. */
   readonly countedAt: number;
   readonly nextDelayMs: number;
@@ -50,23 +52,26 @@ export function timingOf(probe: Probe): ProbeTiming {
 /** A liveness probe without a delay of its own leaves a program its first second: refusals then mean nothing. */
 const LIVENESS_MIN_DELAY_MS = 1_000;
 
-export function firstProbe(kind: ProbeKind, timing: ProbeTiming): ProbeState {
+/** `now` is when the container's process started, or a startup probe let the others begin. */
+export function firstProbe(kind: ProbeKind, timing: ProbeTiming, now: number): ProbeState {
   return {
     verdict: 'unknown',
     successes: 0,
     failures: 0,
     everSucceeded: false,
     eagerAttempts: 0,
+    countsFrom: now + timing.initialDelayMs,
     countedAt: Number.NEGATIVE_INFINITY,
-    nextDelayMs: kind === 'liveness' ? Math.max(timing.initialDelayMs, LIVENESS_MIN_DELAY_MS) : timing.initialDelayMs,
+    nextDelayMs: kind === 'liveness' ? Math.max(timing.initialDelayMs, LIVENESS_MIN_DELAY_MS) : 0,
   };
 }
 
 /**
- * Takes one result in. Varka's one deliberate difference from the kubelet: until their first success, startup and
- * readiness probes run every 100 ms for a second, then less and less often down to once a second, so that a pod is ready within
- * milliseconds of its program. Failures still count, and are reported, only once a period, so thresholds keep their
- * meaning in seconds.
+ * Takes one result in. Varka's one deliberate difference from the kubelet: startup and readiness probes ask at once and,
+ * until their first success, every 100 ms for a second, then less and less often down to once a second, so that a pod is
+ * ready within milliseconds of its program. `initialDelaySeconds` is how long failures do not count, and after it they
+ * count, and are reported, only once a period, so thresholds keep their meaning in seconds. Liveness probes, which end
+ * what they find wanting, keep their delay.
  */
 export function observe(kind: ProbeKind, timing: ProbeTiming, before: ProbeState, ok: boolean, at: number): ProbeStep {
   const eager = kind !== 'liveness' && !before.everSucceeded;
@@ -93,6 +98,9 @@ export function observe(kind: ProbeKind, timing: ProbeTiming, before: ProbeState
         EAGER_FIRST_MS * 2 ** Math.min(Math.max(0, before.eagerAttempts - EAGER_QUICK), 10),
       )
     : timing.periodMs;
+  if (eager && at < before.countsFrom) {
+    return { counted: false, state: { ...before, successes: 0, eagerAttempts, nextDelayMs } };
+  }
   // The very first eager failure starts the period; it says no more than that the program is still starting.
   if (eager && before.countedAt === Number.NEGATIVE_INFINITY) {
     return { counted: false, state: { ...before, successes: 0, eagerAttempts, countedAt: at, nextDelayMs } };
@@ -109,6 +117,7 @@ export function observe(kind: ProbeKind, timing: ProbeTiming, before: ProbeState
       failures,
       everSucceeded: before.everSucceeded,
       eagerAttempts,
+      countsFrom: before.countsFrom,
       countedAt: at,
       nextDelayMs,
     },

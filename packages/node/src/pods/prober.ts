@@ -142,7 +142,7 @@ export async function runProbe(
   signal: AbortSignal,
 ): Promise<void> {
   const timing = timingOf(probe);
-  let state = firstProbe(kind, timing);
+  let state = firstProbe(kind, timing, clock.now());
   for (;;) {
     await sleep(clock, state.nextDelayMs, signal);
     if (signal.aborted) return;

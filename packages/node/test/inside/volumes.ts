@@ -72,7 +72,11 @@ async function run(
             name: 'main',
             image: 'example/shell',
             args: [script],
-            env: [{ name: 'WHO', value: 'me' }],
+            env: [
+              { name: 'WHO', value: 'me' },
+              { name: 'CPU', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } },
+              { name: 'MIB', valueFrom: { resourceFieldRef: { resource: 'limits.memory', divisor: '1Mi' } } },
+            ],
             resources: { limits: { cpu: '1500m', memory: '64Mi' } },
             volumeMounts: volumeMounts ?? [],
           },
@@ -345,7 +349,7 @@ test('what a claim holds outlives the pod, for as long as the claim is there', a
 test('volumes that one machine does not have are told; those that nobody mounts do not matter', async () => {
   const nfs = { nfs: { server: 'x', path: '/' } };
   await failsToMount('remote', nfs, /volumes of type nfs are not supported on this machine; use emptyDir/);
-  assert.equal(await run('unused', 'echo runs', [{ name: 'v', ...nfs }], []), 'runs');
+  assert.equal(await run('unused', 'echo $CPU $MIB', [{ name: 'v', ...nfs }], []), '2 64');
 });
 
 async function failsToMount(name: string, volume: object, message: RegExp): Promise<void> {
