@@ -77,15 +77,16 @@ describe('discovery', () => {
       const kinds = Object.values(schemas).flatMap(
         (schema) => (schema['x-kubernetes-group-version-kind'] as object[] | undefined) ?? [],
       );
-      const patches = Object.values(body['paths'] as Record<string, { patch?: Record<string, unknown> }>).flatMap(
-        ({ patch }) => (patch === undefined ? [] : [patch]),
-      );
-      assert.equal(patches.length, kinds.length);
-      for (const patch of patches) {
+      const paths = Object.values(body['paths'] as Record<string, Record<string, Record<string, unknown> | undefined>>);
+      const creates = paths.flatMap(({ post }) => (post === undefined ? [] : [post]));
+      assert.equal(creates.length, kinds.length);
+      // What is created only to be answered cannot be patched.
+      const patches = paths.flatMap(({ patch }) => (patch === undefined ? [] : [patch]));
+      for (const write of [...creates, ...patches]) {
         assert.ok(
-          kinds.some((kind) => JSON.stringify(kind) === JSON.stringify(patch['x-kubernetes-group-version-kind'])),
+          kinds.some((kind) => JSON.stringify(kind) === JSON.stringify(write['x-kubernetes-group-version-kind'])),
         );
-        const parameters = (patch['parameters'] as { name: string }[]).map((one) => one.name);
+        const parameters = (write['parameters'] as { name: string }[]).map((one) => one.name);
         assert.ok(parameters.includes('fieldValidation') && parameters.includes('dryRun'));
       }
       for (const [reference] of JSON.stringify(body).matchAll(/#\/components\/schemas\/[^"]+/g)) {

@@ -32,7 +32,10 @@ describe('the client over TLS, on our own API server', () => {
     const { server, ca } = api.access as { server: string; ca: string };
     const { cert, key } = api.clientTls;
     assert.equal(await namespaceAs(api.access), 'default');
-    assert.equal(await namespaceAs({ server, ca, clientCertificate: cert, clientKey: key }), 'default');
+    // The certificate's user is known, and has no rights.
+    await assert.rejects(namespaceAs({ server, ca, clientCertificate: cert, clientKey: key }), (error) =>
+      isStatus(error, 'Forbidden'),
+    );
     for (const stranger of [
       { server, ca },
       { server, ca, token: 'wrong' },
