@@ -12,8 +12,12 @@ export interface Program {
   stop(): Promise<number | null>;
 }
 
-export async function start(module: URL, env: Record<string, string> = {}): Promise<Program> {
-  const child = spawn(process.execPath, [fileURLToPath(module)], {
+export async function start(
+  module: URL,
+  env: Record<string, string> = {},
+  args: readonly string[] = [],
+): Promise<Program> {
+  const child = spawn(process.execPath, [fileURLToPath(module), ...args], {
     env: { PATH: process.env['PATH'] ?? '', PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
