@@ -22,12 +22,12 @@ async function engine(t: TestContext, env: Record<string, string> = {}, args: st
   return program;
 }
 
-async function client(program: Program, password?: string): Promise<pg.Client> {
+async function client(program: Program, password?: string, database = 'x'): Promise<pg.Client> {
   const one = new pg.Client({
     host: '127.0.0.1',
     port: program.port,
     user: 'demo',
-    database: 'x',
+    database,
     ...(password === undefined ? {} : { password }),
   });
   await one.connect();
@@ -76,6 +76,29 @@ describe('the SQL engine', () => {
       /^the seed script failed, nothing of it was kept: .*seed\.sql: no such table: missing, in: INSERT/m,
     );
     assert.deepEqual(readdirSync(directory), ['seed.sql']);
+    rmSync(directory, { recursive: true });
+  });
+
+  it('keeps databases apart, each a copy of the seeded template when it is new', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'varka-sql-test-'));
+    const seed = join(directory, 'seed.sql');
+    writeFileSync(seed, 'CREATE TABLE t (n INT); INSERT INTO t VALUES (1)');
+    const program = await engine(t, { DATA_DIR: directory }, ['--init', seed]);
+    const rows = async (database: string): Promise<number | null> => {
+      const one = await client(program, undefined, database);
+      await one.query('INSERT INTO t VALUES (2)');
+      const { rowCount } = await one.query('SELECT n FROM t');
+      await one.end();
+      return rowCount;
+    };
+    assert.deepEqual([await rows('Stock'), await rows('Stock'), await rows('../x.y')], [2, 3, 2]);
+    assert.ok(readdirSync(directory).every((name) => !name.startsWith('..')));
+    await assert.rejects(client(program, undefined, 'x'.repeat(64)), { code: '3D000' });
+    await Promise.all(
+      Array.from({ length: 97 }, (_, at) => client(program, undefined, `d${at}`).then((one) => one.end())),
+    );
+    await assert.rejects(client(program, undefined, 'one-more'), { code: '53400' });
+    assert.equal(await program.stop(), 0);
     rmSync(directory, { recursive: true });
   });
 

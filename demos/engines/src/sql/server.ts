@@ -1,7 +1,7 @@
 // Clients over TCP: one session each, messages in order, no more than can be written away.
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Database } from './database.ts';
+import type { Databases } from './database.ts';
 import { Session } from './session.ts';
 import { SqlError } from './sql-error.ts';
 import { backend, MessageReader, WireError } from './wire.ts';
@@ -10,7 +10,7 @@ const MAX_CLIENTS = 200;
 const STARTUP_TIMEOUT_MS = 60_000;
 const GOODBYE_MS = 1000;
 
-export function sqlServer(database: Database, password: string | undefined): Server {
+export function sqlServer(databases: Databases, password: string | undefined): Server {
   let clients = 0;
   return createServer({ noDelay: true }, (socket) => {
     socket.on('error', (error) => console.error(`client ${socket.remoteAddress}: ${error.message}`));
@@ -19,7 +19,7 @@ export function sqlServer(database: Database, password: string | undefined): Ser
       return;
     }
     clients += 1;
-    const session = new Session(database, {
+    const session = new Session(databases, {
       password,
       write: (bytes) => void socket.write(bytes),
       end: () => void socket.end(),

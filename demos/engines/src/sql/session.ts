@@ -1,7 +1,7 @@
 // One client's conversation: start-up, then simple and extended queries (PostgreSQL documentation, "Message Flow").
 import { createHash, randomInt, timingSafeEqual } from 'node:crypto';
 import { type Connection, type Result, SERVER_VERSION } from './connection.ts';
-import type { Database } from './database.ts';
+import type { Database, Databases } from './database.ts';
 import { parameterTypes } from './parameter-types.ts';
 import { SqlError, toSqlError } from './sql-error.ts';
 import { type StatementText, splitStatements } from './statement-text.ts';
@@ -39,7 +39,9 @@ export interface SessionOptions {
 
 export class Session {
   readonly #options: SessionOptions;
-  readonly #database: Database;
+  readonly #databases: Databases;
+  /** From the start-up message on. */
+  #database: Database | undefined;
   #connection: Connection | undefined;
   #phase: 'startup' | 'password' | 'ready' = 'startup';
   readonly #prepared = new Map<string, Prepared>();
@@ -47,8 +49,8 @@ export class Session {
   /** After an error in the extended protocol all is skipped up to the next Sync. */
   #skipping = false;
 
-  constructor(database: Database, options: SessionOptions) {
-    this.#database = database;
+  constructor(databases: Databases, options: SessionOptions) {
+    this.#databases = databases;
     this.#options = options;
   }
 
@@ -78,7 +80,7 @@ export class Session {
   close(): void {
     this.#connection?.close();
     this.#connection = undefined;
-    this.#database.released();
+    this.#database?.released();
   }
 
   #startup(fields: FieldReader): void {
@@ -92,11 +94,26 @@ export class Session {
       end();
     } else if (version >> 16 !== PROTOCOL_3 >> 16) {
       this.#fatal(new SqlError('0A000', `unsupported frontend protocol ${version >> 16}.${version & 0xffff}`));
+    } else if (!this.#choose(fields)) {
+      return;
     } else if (password === undefined) {
       this.#welcome();
     } else {
       this.#phase = 'password';
       write(backend.authenticationCleartextPassword);
+    }
+  }
+
+  /** The database that the start-up parameters name; without one it is named after the user. */
+  #choose(fields: FieldReader): boolean {
+    const parameters = new Map<string, string>();
+    for (let name = fields.string(); name !== ''; name = fields.string()) parameters.set(name, fields.string());
+    try {
+      this.#database = this.#databases.named(parameters.get('database') || parameters.get('user') || 'postgres');
+      return true;
+    } catch (error) {
+      this.#fatal(toSqlError(error));
+      return false;
     }
   }
 
@@ -109,7 +126,7 @@ export class Session {
   #welcome(): void {
     const { write } = this.#options;
     this.#phase = 'ready';
-    this.#connection = this.#database.connect();
+    this.#connection = this.#chosen.connect();
     write(backend.authenticationOk);
     for (const [name, value] of [
       ['server_version', SERVER_VERSION],
@@ -124,6 +141,11 @@ export class Session {
     }
     write(backend.backendKeyData(randomInt(1, 2 ** 31), randomInt(0, 2 ** 31)));
     this.#ready();
+  }
+
+  get #chosen(): Database {
+    if (this.#database === undefined) throw new Error('no database was chosen at start-up');
+    return this.#database;
   }
 
   #fatal(error: SqlError): void {
@@ -282,12 +304,12 @@ export class Session {
   }
 
   async #run(statement: StatementText, values: readonly SqlValue[]): Promise<Result> {
-    const result = await this.#database.whenFree(() => {
+    const result = await this.#chosen.whenFree(() => {
       // The client may have gone while it waited.
       if (this.#connection === undefined) throw new SqlError('57P01', 'the connection was closed');
       return this.#connection.run(statement, values);
     });
-    if (this.#connection?.status === 'I') this.#database.released();
+    if (this.#connection?.status === 'I') this.#database?.released();
     return result;
   }
 }
