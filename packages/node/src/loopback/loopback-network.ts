@@ -4,6 +4,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServiceNetwork } from '../netns/services/service-rules.ts';
 import { AddressPool, type Cidr, contains, firstHost, parseCidr } from '../sandbox/address-pool.ts';
+import { closeOnExec } from '../sandbox/descriptors.ts';
 import type { PodNetwork, PodNetworkOptions } from '../sandbox/pod-network.ts';
 import { type FabricLayout, type FabricPod, NO_SERVICES, type ServicePart, TABLE_FILE } from './fabric-table.ts';
 import { LoopbackSandbox } from './loopback-sandbox.ts';
@@ -57,6 +58,7 @@ export class LoopbackNetwork implements PodNetwork, ServiceNetwork {
     for (const address of [this.nodeAddress, ...options.nodeLocalAddresses]) {
       mkdirSync(join(options.directory, address), { recursive: true });
     }
+    if (process.platform === 'linux') closeOnExec();
     this.#writeTable();
   }
 

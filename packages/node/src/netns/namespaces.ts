@@ -1,16 +1,6 @@
 // Going into other namespaces and coming back. Only the main thread goes, and only for synchronous work.
-import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
-import {
-  CLONE_FS,
-  CLONE_NEWNET,
-  CLONE_NEWNS,
-  CLONE_NEWUTS,
-  fchdir,
-  KernelError,
-  setCloseOnExec,
-  setns,
-  unshare,
-} from '../netlink/libc.ts';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { CLONE_FS, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUTS, fchdir, setns, unshare } from '../netlink/libc.ts';
 import { orUnavailable } from '../sandbox/errors.ts';
 
 /** Descriptors that hold a pod's namespaces open; nothing else but its processes does. */
@@ -70,23 +60,6 @@ function bracket<T>(types: number, work: (home: Home) => T): T {
     } catch (error) {
       writeSync(2, `varka: cannot return from a pod's namespaces, ending: ${String(error)}\n`);
       process.abort();
-    }
-  }
-}
-
-/**
- * What the supervisor itself inherited (a terminal's, a pipe's, a parent's descriptors) is kept from containers: one
- * that holds the write end of `varka up | tee log` would keep tee alive.
- */
-export function closeOnExec(): void {
-  for (const entry of readdirSync('/proc/self/fd')) {
-    const fd = Number(entry);
-    if (fd <= 2) continue;
-    try {
-      setCloseOnExec(fd);
-    } catch (error) {
-      // The listing shows its own descriptor too, closed since.
-      if (!(error instanceof KernelError && error.code === 'EBADF')) throw error;
     }
   }
 }

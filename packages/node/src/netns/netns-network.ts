@@ -15,12 +15,13 @@ import {
   RouteSocket,
 } from '../netlink/route.ts';
 import { AddressPool, type Cidr, contains, firstHost, parseCidr } from '../sandbox/address-pool.ts';
+import { closeOnExec } from '../sandbox/descriptors.ts';
 import { orUnavailable } from '../sandbox/errors.ts';
 import type { PodNetwork, PodNetworkOptions } from '../sandbox/pod-network.ts';
 import { installCapture } from './capture.ts';
 import { mountMemory } from './container-mounts.ts';
 import { missingFiles, mountEtcFiles, writeEtcFiles } from './etc-files.ts';
-import { closeNamespaces, closeOnExec, createNamespaces } from './namespaces.ts';
+import { closeNamespaces, createNamespaces } from './namespaces.ts';
 import { NetnsSandbox } from './netns-sandbox.ts';
 import { allowLoopbackAddressesOnLinks, enableForwarding, refuseWhatLeadsTo } from './routing.ts';
 

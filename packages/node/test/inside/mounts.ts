@@ -5,13 +5,14 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import type { NetnsNetwork } from '../../src/netns/netns-network.ts';
 import type { NetnsSandbox } from '../../src/netns/netns-sandbox.ts';
 import type { MemoryDirectory, Mount } from '../../src/sandbox/pod-network.ts';
 import { createNetwork } from '../support/cluster.ts';
 
 const PATH = process.env['PATH'] ?? '';
 const directory = mkdtempSync(join(tmpdir(), 'varka-mounts-'));
-const network = createNetwork();
+const network = createNetwork() as NetnsNetwork;
 let made = 0;
 
 function createPod(memoryDirectories: readonly MemoryDirectory[] = []): NetnsSandbox {

@@ -6,8 +6,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import { Pod as PodKind } from '@varka/kube/kinds/refs.ts';
-import { processTable } from '../../src/sandbox/processes.ts';
-import { createNetwork, isReady, pod, startCluster } from '../support/cluster.ts';
+import { createNetwork, isReady, pod, countProcesses as processes, startCluster } from '../support/cluster.ts';
 
 const network = createNetwork();
 const web = fileURLToPath(new URL('../programs/web.ts', import.meta.url));
@@ -28,8 +27,6 @@ after(async () => {
   await cluster.stop();
   await network.close();
 });
-
-const processes = (): number => processTable().filter(({ state }) => state !== 'Z').length;
 
 /** Deletes it; answers how it looked when it was last seen, and how long it took. */
 async function remove(name: string, gracePeriodSeconds?: number): Promise<{ last: Pod; tookMs: number }> {

@@ -1,4 +1,4 @@
-// Answers every connection and every datagram on port 8080 with "NAME for ADDRESS".
+// Answers every connection on port 8080 with "NAME for ADDRESS", and with `udp` every datagram too.
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 
@@ -7,6 +7,10 @@ createServer((socket) => {
   socket.on('error', () => socket.destroy());
   socket.end(`${name} for ${socket.remoteAddress}`);
 }).listen(8080, '0.0.0.0', () => {
+  if (process.argv[3] !== 'udp') {
+    console.log('up');
+    return;
+  }
   const udp = createSocket('udp4');
   udp.on('message', (_message, from) => udp.send(`${name} for ${from.address}`, from.port, from.address));
   udp.bind(8080, '0.0.0.0', () => console.log('up'));

@@ -11,7 +11,9 @@ function originalDestination(socket: Socket): string {
   const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
   const address = Buffer.alloc(16);
   const length = Buffer.from([16, 0, 0, 0]);
-  if (getsockopt(fd, SOL_IP, SO_ORIGINAL_DST, address, length) !== 0) return 'unknown';
+  // Where nothing redirects, the socket's own address is where the connection was going.
+  if (getsockopt(fd, SOL_IP, SO_ORIGINAL_DST, address, length) !== 0)
+    return `${socket.localAddress}:${socket.localPort}`;
   return `${[...address.subarray(4, 8)].join('.')}:${address.readUInt16BE(2)}`;
 }
 

@@ -1,30 +1,80 @@
-// A node with a fake API beside it, for tests that run inside the cluster's network namespace.
+// A node with a fake API beside it, for tests that run inside the cluster's network: its namespace, or its directory.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInformer, type Informer } from '@varka/kube/client/informer.ts';
-import type { Event, Pod } from '@varka/kube/client/typed-objects.ts';
+import type { EndpointSlice, Event, Pod, Service } from '@varka/kube/client/typed-objects.ts';
 import { Event as EventKind, Pod as PodKind } from '@varka/kube/kinds/refs.ts';
+import { createDnsView } from '../../src/dns/view.ts';
 import { type CatalogEntry, ImageCatalog } from '../../src/images/image-catalog.ts';
+import { processesOf } from '../../src/loopback/belongings.ts';
+import { createFabricDirectory, removeFabric } from '../../src/loopback/fabric-directory.ts';
+import { LoopbackNetwork } from '../../src/loopback/loopback-network.ts';
+import { joinFabric } from '../../src/loopback/preload/join.ts';
+import { startTableKeeper } from '../../src/loopback/table-keeper.ts';
 import { NetnsNetwork } from '../../src/netns/netns-network.ts';
+import { startServiceProxy } from '../../src/netns/services/service-proxy.ts';
 import { type NodeAgent, startNode } from '../../src/pods/node.ts';
+import type { PodNetwork } from '../../src/sandbox/pod-network.ts';
+import { processTable } from '../../src/sandbox/processes.ts';
 import { FakeKube } from './fake-kube.ts';
 import { log } from './log.ts';
 
-export function createNetwork(): NetnsNetwork {
-  return NetnsNetwork.create({
-    podCidr: '10.244.0.0/16',
-    serviceCidr: '10.96.0.0/16',
-    nodeLocalCidr: '10.96.0.0/28',
-    nodeLocalAddresses: ['10.96.0.1', '10.96.0.10', '10.96.0.15'],
-    probeSource: '169.254.7.127',
-    loadBalancerCidr: '127.77.0.0/16',
-  });
+/** Which sandbox is under test; told by whoever started this process. */
+export const SANDBOX = process.env['VARKA_TEST_SANDBOX'] === 'loopback' ? 'loopback' : 'netns';
+/** A reason to skip what only namespaces can do. */
+export const onlyInNamespaces = (reason: string): string | false => SANDBOX === 'loopback' && reason;
+
+const NETWORK = {
+  podCidr: '10.244.0.0/16',
+  serviceCidr: '10.96.0.0/16',
+  nodeLocalCidr: '10.96.0.0/28',
+  nodeLocalAddresses: ['10.96.0.1', '10.96.0.10', '10.96.0.15'],
+  probeSource: '169.254.7.127',
+  loadBalancerCidr: '127.77.0.0/16',
+};
+
+export type TestNetwork = NetnsNetwork | LoopbackNetwork;
+
+export function createNetwork(): TestNetwork {
+  return SANDBOX === 'netns' ? NetnsNetwork.create(NETWORK) : createFabric();
+}
+
+let fabric = '';
+
+/** What runs besides this process: in a PID namespace everything is a pod's, elsewhere only what says so. */
+export function countProcesses(): number {
+  if (SANDBOX === 'loopback') return processesOf(fabric, new Set()).length;
+  return processTable().filter(({ state }) => state !== 'Z').length;
+}
+
+/** This process becomes the node of it. */
+function createFabric(): LoopbackNetwork {
+  const directory = createFabricDirectory();
+  fabric = directory;
+  process.once('exit', () => removeFabric(directory));
+  const preload = new URL('../../src/loopback/preload/main.ts', import.meta.url).href;
+  const network = LoopbackNetwork.create({ ...NETWORK, directory, zone: 'cluster.local', preload: () => preload });
+  const nobody = { hostname: 'node', hosts: {}, searches: [] };
+  joinFabric({ ...nobody, network: directory, address: network.nodeAddress, kind: 'node' });
+  return network;
+}
+
+/** Cluster IPs, by what each sandbox has for them. */
+export function startServices(
+  services: Informer<Service>,
+  endpointSlices: Informer<EndpointSlice>,
+  network: TestNetwork,
+): Promise<{ stop(): void }> {
+  const given = { services, endpointSlices, log };
+  if (network instanceof NetnsNetwork) return startServiceProxy({ ...given, network });
+  const view = createDnsView({ services, endpointSlices, apiAddress: '10.96.0.1' });
+  return startTableKeeper({ ...given, network, view });
 }
 
 export interface Cluster {
   readonly kube: FakeKube;
-  readonly network: NetnsNetwork;
+  readonly network: PodNetwork;
   readonly stateDir: string;
   readonly node: NodeAgent;
   createPod(pod: Pod): Promise<Pod>;
@@ -38,7 +88,7 @@ export interface Cluster {
 
 export interface ClusterOptions {
   readonly images: readonly CatalogEntry[];
-  readonly network: NetnsNetwork;
+  readonly network: PodNetwork;
   /** Continue with an earlier cluster's objects and files. */
   readonly from?: Pick<Cluster, 'kube' | 'stateDir'>;
 }

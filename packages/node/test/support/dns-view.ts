@@ -30,3 +30,10 @@ export const fixedView: DnsView = {
   hasServices: (namespace) => Object.keys(SERVICES).some((key) => key.startsWith(`${namespace}/`)),
   reverse: (ip) => (ip === '10.96.1.1' ? { namespace: 'shop', name: 'cart' } : undefined),
 };
+
+/** The same, by namespace and name. */
+export const fixedNames: Record<string, Record<string, DnsService>> = {};
+for (const [key, service] of Object.entries(SERVICES)) {
+  const [namespace = '', name = ''] = key.split('/');
+  fixedNames[namespace] = { ...fixedNames[namespace], [name]: service };
+}
