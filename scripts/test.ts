@@ -15,6 +15,7 @@ const TIERS = {
     'packages/kube/test/kubectl.test.ts',
     'packages/mesh/test/inject/bootstrap.test.ts',
     'packages/mesh/test/serve/envoy.test.ts',
+    'packages/node/test/loopback.test.ts',
     'packages/node/test/netns.test.ts',
     'packages/proxy/test/listener.test.ts',
   ],

@@ -15,7 +15,8 @@ type Options = Partial<TcpSocketConnectOpts> & { path?: string };
 
 /** Where a connection is to go, names resolved. */
 type Way =
-  | Exclude<Route, { kind: 'outside' }>
+  /** `to` is what was called, its name resolved. */
+  | (Exclude<Route, { kind: 'outside' }> & { readonly to: Endpoint })
   | { readonly kind: 'outside'; readonly host?: string }
   | { readonly kind: 'unknown-name'; readonly name: string };
 
@@ -32,19 +33,18 @@ export function patchConnecting(fabric: Fabric): void {
         const { path: _path, port: _port, host: _host, localAddress: _local, lookup: _lookup, ...rest } = options;
         return connect.call(this, { ...rest, ...native });
       };
-      const to = { address: options.host ?? 'localhost', port: Number(options.port) };
       switch (way.kind) {
         case 'outside':
           return connect.call(this, way.host === undefined ? options : { ...options, host: way.host }, listener);
         case 'unknown-name':
-          return go(failing(to, notFound(way.name)));
+          return go(failing(notFound(way.name)));
         case 'refused':
-          return go(failing(to, refused(to)));
+          return go(failing(refused(way.to)));
       }
       const at = whereToGo(fabric, way);
       if (at.kind === 'mapped') return go({ host: at.address, port: at.port });
       fabricSockets.add(this);
-      enter(this, fabric, way, () => go({ path: at.path }));
+      enter(this, fabric, way, way.to, () => go({ path: at.path }));
       return this;
     };
   });
@@ -68,7 +68,7 @@ export function connectAs(member: Membership, address: string, port: number): So
   }
   const at = whereToGo(fabric, way);
   if (at.kind === 'mapped') return socket.connect({ host: at.address, port: at.port });
-  enter(socket, fabric, way, () => socket.connect({ path: at.path }));
+  enter(socket, fabric, way, { address, port }, () => socket.connect({ path: at.path }));
   return socket;
 }
 
@@ -84,11 +84,19 @@ function whereToGo(
   return { kind: 'socket', path: there ?? paths[0] ?? '' };
 }
 
-function enter(socket: Socket, fabric: Fabric, { source, destination }: FabricRoute, open: () => void): void {
+function enter(
+  socket: Socket,
+  fabric: Fabric,
+  { source, destination }: FabricRoute,
+  to: Endpoint,
+  open: () => void,
+): void {
   const from = { address: source, port: fabric.ephemeralPort() };
-  tellRefusals(socket, destination);
+  tellRefusals(socket, to);
   open();
-  nameSocket(socket, from, destination, false);
+  // The caller sees what it asked for, whatever the other side is shown: by its own service, the node in its place.
+  const { address: own } = fabric.membership;
+  nameSocket(socket, source === fabric.table.nodeAddress ? { ...from, address: own } : from, to, false);
   // What is written before the connection stands is kept in order: this comes first.
   socket.write(encodeHeader({ source: from, destination }));
 }
@@ -104,10 +112,23 @@ function patchTls(fabric: Fabric): void {
       const socket = new Socket();
       socket.connect(options as TcpSocketConnectOpts);
       const secure = connect({ ...options, socket }, listener);
-      socket.once('error', (error) => secure.destroy(error));
+      tellOneError(secure);
       return secure;
     };
   });
+}
+
+/** Given a connection with a write under way, Node tells its failure twice: the connection's, and the write's. */
+function tellOneError(socket: TLSSocket): void {
+  const emit = socket.emit as (this: TLSSocket, event: string | symbol, ...args: unknown[]) => boolean;
+  let told = false;
+  const own = (event: string | symbol, ...args: unknown[]): boolean => {
+    if (event === 'error' && told) return false;
+    if (event === 'error') told = true;
+    return emit.call(socket, event, ...args);
+  };
+  Object.defineProperty(socket, 'emit', { value: own, configurable: true, writable: true });
+  socket.once('secureConnect', () => Reflect.deleteProperty(socket, 'emit'));
 }
 
 /** Node's own forms: (options, callback), (port, host, callback), (path, callback), and a list of these read already. */
@@ -133,8 +154,7 @@ function wayOf(fabric: Fabric, { path, port, host = 'localhost', localAddress }:
     if (isIP(plain) === 6 && !isLoopback(plain)) return undefined;
     const address = isIP(plain) === 6 && fabric.isPod ? '127.0.0.1' : plain;
     if (isIP(address) === 6) return undefined;
-    const way = fabric.route(address, number, localAddress);
-    return way.kind === 'outside' ? undefined : way;
+    return wayTo(fabric, { address, port: number }, localAddress);
   }
   const answer = fabric.resolve(plain);
   if (answer.kind === 'unknown') return { kind: 'unknown-name', name: host };
@@ -142,13 +162,18 @@ function wayOf(fabric: Fabric, { path, port, host = 'localhost', localAddress }:
     return answer.name === plain.toLowerCase() ? undefined : { kind: 'outside', host: answer.name };
   }
   const [address = ''] = answer.addresses;
-  return fabric.route(address === '::1' ? '127.0.0.1' : address, number, localAddress);
+  return wayTo(fabric, { address: address === '::1' ? '127.0.0.1' : address, port: number }, localAddress);
+}
+
+function wayTo(fabric: Fabric, to: Endpoint, localAddress: string | undefined): Way | undefined {
+  const way = fabric.route(to.address, to.port, localAddress);
+  return way.kind === 'outside' ? undefined : { ...way, to };
 }
 
 /** Options with which Node's own connect fails with that error, when such an error would come. */
-function failing({ port }: Endpoint, error: Error): object {
+function failing(error: Error): object {
   const lookup = (_host: string, _options: object, done: (error: Error) => void): void => done(error);
-  return { host: 'nowhere.invalid', port, lookup, autoSelectFamily: false };
+  return { host: 'nowhere.invalid', port: 1, lookup, autoSelectFamily: false };
 }
 
 function refused({ address, port }: Endpoint): Error {
