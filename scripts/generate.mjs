@@ -26,6 +26,8 @@ const ROOTS = [
   'envoy/config/endpoint/v3/endpoint.proto',
   'envoy/admin/v3/config_dump.proto',
   'envoy/extensions/access_loggers/file/v3/file.proto',
+  'envoy/extensions/filters/http/cors/v3/cors.proto',
+  'envoy/extensions/filters/http/fault/v3/fault.proto',
   'envoy/extensions/filters/http/router/v3/router.proto',
   'envoy/extensions/filters/listener/http_inspector/v3/http_inspector.proto',
   'envoy/extensions/filters/listener/original_dst/v3/original_dst.proto',

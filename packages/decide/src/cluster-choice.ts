@@ -4,6 +4,7 @@ import type {
   RouteAction,
   WeightedCluster,
 } from '@varka/xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { compileFilterConfigs, type FilterConfigs, NO_FILTER_CONFIGS } from './filter-configs.ts';
 import { compileLevel, type LevelEdits, NO_EDITS } from './header-edits.ts';
 import { headerReader } from './header-match.ts';
 import type { Problems } from './problems.ts';
@@ -17,6 +18,7 @@ export interface ClusterTarget {
   readonly header: ((request: RequestView) => string | undefined) | undefined;
   readonly authority: string | undefined;
   readonly edits: LevelEdits;
+  readonly filters: FilterConfigs;
 }
 
 export interface ClusterChoice {
@@ -57,6 +59,7 @@ function plainTarget(name: string, header: string): ClusterTarget {
     header: header === '' ? undefined : headerReader(header.toLowerCase()),
     authority: undefined,
     edits: NO_EDITS,
+    filters: NO_FILTER_CONFIGS,
   };
 }
 
@@ -64,13 +67,12 @@ function compileTarget(weight: ClusterWeight, problems: Problems): ClusterTarget
   if ((weight.name === '') === (weight.clusterHeader === ''))
     problems.add('exactly one of name and cluster_header is needed');
   problems.unsupported('metadata_match', weight.metadataMatch !== undefined);
-  for (const name of Object.keys(weight.typedPerFilterConfig))
-    problems.at(`typed_per_filter_config[${JSON.stringify(name)}]`).add('the filter is not supported');
   const rewrite = weight.hostRewriteSpecifier.value ?? '';
   return {
     ...plainTarget(weight.name, weight.clusterHeader),
     authority: rewrite === '' ? undefined : rewrite,
     edits: compileLevel(weight, problems),
+    filters: compileFilterConfigs(weight.typedPerFilterConfig, problems),
   };
 }
 

@@ -7,7 +7,9 @@ import {
 } from '@varka/xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { RouteConfiguration } from '@varka/xds/gen/envoy/config/route/v3/route_pb.ts';
 import { compileDirectResponse } from './direct-response.ts';
+import { compileFilterConfigs, type FilterConfigs, joinFilterConfigs, NO_FILTER_CONFIGS } from './filter-configs.ts';
 import { compileLevel, type HeaderLevel, joinLevels, type LevelEdits } from './header-edits.ts';
+import { compileMirrors, type Mirror } from './mirror.ts';
 import { pathLength } from './path-match.ts';
 import { Problems } from './problems.ts';
 import { compileRedirect } from './redirect.ts';
@@ -35,6 +37,8 @@ interface CompiledHost {
 /** What a virtual host takes from the route configuration around it. */
 interface Outer {
   readonly edits: LevelEdits;
+  readonly filters: FilterConfigs;
+  readonly mirrors: readonly Mirror[];
   readonly mostSpecificWins: boolean;
   readonly maxBodyBytes: number;
 }
@@ -97,6 +101,7 @@ function toTls(host: CompiledHost, request: RequestView): RouteDecision {
     status: 301,
     location: `https://${request.authority}${request.path}`,
     responseHeaders: [],
+    filters: NO_FILTER_CONFIGS,
   };
 }
 
@@ -105,11 +110,11 @@ export function compileRouteTable(config: RouteConfiguration): CompiledRouteTabl
   problems.unsupported('vhds', config.vhds !== undefined);
   problems.unsupported('internal_only_headers', config.internalOnlyHeaders.length > 0);
   problems.unsupported('cluster_specifier_plugins', config.clusterSpecifierPlugins.length > 0);
-  problems.unsupported('request_mirror_policies', config.requestMirrorPolicies.length > 0);
   problems.unsupported('ignore_path_parameters_in_path_matching', config.ignorePathParametersInPathMatching);
-  refuseFilterConfig(config.typedPerFilterConfig, problems);
   const outer: Outer = {
     edits: compileLevel(config as HeaderLevel, problems),
+    filters: compileFilterConfigs(config.typedPerFilterConfig, problems),
+    mirrors: compileMirrors(config.requestMirrorPolicies, problems),
     mostSpecificWins: config.mostSpecificHeaderMutationsWins,
     maxBodyBytes: config.maxDirectResponseBodySizeBytes ?? DEFAULT_MAX_BODY_BYTES,
   };
@@ -134,10 +139,11 @@ function compileHost(host: VirtualHost, outer: Outer, problems: Problems): Compi
   problems.unsupported('cors', host.cors !== undefined);
   problems.unsupported('hedge_policy', host.hedgePolicy !== undefined);
   problems.unsupported('retry_policy_typed_config', host.retryPolicyTypedConfig !== undefined);
-  problems.unsupported('request_mirror_policies', host.requestMirrorPolicies.length > 0);
   problems.unsupported('include_attempt_count_in_response', host.includeAttemptCountInResponse);
   problems.unsupported('include_is_timeout_retry_header', host.includeIsTimeoutRetryHeader);
-  refuseFilterConfig(host.typedPerFilterConfig, problems);
+  const filters = compileFilterConfigs(host.typedPerFilterConfig, problems);
+  const ownMirrors = compileMirrors(host.requestMirrorPolicies, problems);
+  const mirrors = ownMirrors.length > 0 ? ownMirrors : outer.mirrors;
   const edits = compileLevel(host as HeaderLevel, problems);
   const retry = compileRetryPolicy(host.retryPolicy, problems.at('retry_policy'));
   const routes: CompiledRoute[] = [];
@@ -153,6 +159,8 @@ function compileHost(host: VirtualHost, outer: Outer, problems: Problems): Compi
         retry,
         levels: [own, edits, outer.edits],
         mostSpecificWins: outer.mostSpecificWins,
+        filters: [compileFilterConfigs(route.typedPerFilterConfig, at), filters, outer.filters],
+        mirrors,
       },
       outer,
       at,
@@ -163,12 +171,12 @@ function compileHost(host: VirtualHost, outer: Outer, problems: Problems): Compi
 }
 
 function compileRoute(route: Route, scope: RouteScope, outer: Outer, problems: Problems): CompiledRoute | undefined {
-  refuseFilterConfig(route.typedPerFilterConfig, problems);
   const match = compileMatch(route.match, problems.at('match'));
   const { routeName, virtualHost } = scope;
   // Without its match an action can't be compiled, but its own mistakes should show in the same answer.
   const path = match?.path ?? { test: () => false, prefixLength: undefined };
   const responseHeaders = joinLevels(scope.levels, scope.mostSpecificWins).response;
+  const filters = joinFilterConfigs(scope.filters);
   const { action } = route;
   switch (action.case) {
     case 'route': {
@@ -181,23 +189,25 @@ function compileRoute(route: Route, scope: RouteScope, outer: Outer, problems: P
       const { status } = redirect;
       const act = (request: RequestView): RouteDecision => {
         const location = redirect.location(request);
-        return { kind: 'redirect', routeName, virtualHost, status, location, responseHeaders };
+        return { kind: 'redirect', routeName, virtualHost, status, location, responseHeaders, filters };
       };
       return { match, act };
     }
     case 'directResponse': {
       const { status, body } = compileDirectResponse(action.value, outer.maxBodyBytes, problems.at('direct_response'));
-      const decision: RouteDecision = { kind: 'direct', routeName, virtualHost, status, body, responseHeaders };
+      const decision: RouteDecision = {
+        kind: 'direct',
+        routeName,
+        virtualHost,
+        status,
+        body,
+        responseHeaders,
+        filters,
+      };
       return match && { match, act: () => decision };
     }
     default:
       problems.add(action.case === undefined ? 'action is missing' : `${action.case} is not supported`);
       return undefined;
   }
-}
-
-/** Filters run only when the listener names them, and none that reads per-route configuration is accepted yet. */
-function refuseFilterConfig(config: Readonly<Record<string, unknown>>, problems: Problems): void {
-  for (const name of Object.keys(config))
-    problems.at(`typed_per_filter_config[${JSON.stringify(name)}]`).add('the filter is not supported');
 }

@@ -5,8 +5,10 @@ import {
 } from '@varka/xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { type ClusterTarget, compileClusterChoice, targetName } from './cluster-choice.ts';
 import { durationMs } from './duration.ts';
+import { type FilterConfigs, joinFilterConfigs } from './filter-configs.ts';
 import { joinLevels, type LevelEdits } from './header-edits.ts';
 import { headerReader } from './header-match.ts';
+import { compileMirrors, type Mirror } from './mirror.ts';
 import type { PathMatch } from './path-match.ts';
 import { compilePathRewrite } from './path-rewrite.ts';
 import type { Problems } from './problems.ts';
@@ -24,6 +26,10 @@ export interface RouteScope {
   /** Header edits of the levels above a weighted cluster, most specific first. */
   readonly levels: readonly LevelEdits[];
   readonly mostSpecificWins: boolean;
+  /** What the levels above a weighted cluster say to the filters, most specific first. */
+  readonly filters: readonly FilterConfigs[];
+  /** The virtual host's, or its configuration's. */
+  readonly mirrors: readonly Mirror[];
 }
 
 export type Forward = (request: RequestView, bare: number, chance: Chance) => ForwardDecision;
@@ -45,7 +51,7 @@ function refuseUnsupported(action: RouteAction, problems: Problems): void {
   problems.unsupported('path_rewrite_policy', action.pathRewritePolicy !== undefined);
   problems.unsupported('idle_timeout', action.idleTimeout !== undefined && durationMs(action.idleTimeout) > 0);
   problems.unsupported('retry_policy_typed_config', action.retryPolicyTypedConfig !== undefined);
-  problems.unsupported('request_mirror_policies', action.requestMirrorPolicies.length > 0);
+  // Deprecated in favour of the filter's own configuration.
   problems.unsupported('cors', action.cors !== undefined);
   problems.unsupported('internal_redirect_policy', action.internalRedirectPolicy !== undefined);
   problems.unsupported('internal_redirect_action', action.internalRedirectAction !== 0);
@@ -99,7 +105,11 @@ export function compileRouteAction(
   const clusterNotFoundStatus = NOT_FOUND_STATUS[action.clusterNotFoundResponseCode] ?? 503;
   const timeoutMs = action.timeout === undefined ? DEFAULT_TIMEOUT_MS : durationMs(action.timeout);
   if (timeoutMs < 0) problems.add('timeout is negative');
+  // A route's mirrors replace its virtual host's (RouteAction.request_mirror_policies).
+  const own = compileMirrors(action.requestMirrorPolicies, problems);
+  const mirrors = own.length > 0 ? own : scope.mirrors;
   if (choice === undefined) return undefined;
+  const filters = choice.targets.map((target) => joinFilterConfigs([target.filters, ...scope.filters]));
   const edits = choice.targets.map((target) => joinLevels([target.edits, ...scope.levels], scope.mostSpecificWins));
   const { routeName, virtualHost, includeAttemptCount } = scope;
   const authorityOf = (target: ClusterTarget, request: RequestView): string | undefined =>
@@ -125,6 +135,8 @@ export function compileRouteAction(
           ? [forwardedHost(request), ...requestHeaders]
           : requestHeaders,
       responseHeaders,
+      mirrors,
+      filters: filters[index]!,
     };
   };
 }

@@ -1,6 +1,6 @@
 // route.v3.RouteMatch as one function: path, then the stream's random value, headers and query parameters.
 import type { RouteMatch } from '@varka/xds/gen/envoy/config/route/v3/route_components_pb.ts';
-import { type FractionalPercent, FractionalPercent_DenominatorType } from '@varka/xds/gen/envoy/type/v3/percent_pb.ts';
+import { runtimeFraction } from './fraction.ts';
 import { compileHeaderMatch, type RequestTest } from './header-match.ts';
 import { compilePathMatch, type PathMatch } from './path-match.ts';
 import type { Problems } from './problems.ts';
@@ -16,18 +16,6 @@ export interface CompiledMatch {
   readonly path: PathMatch;
   /** `path` comes without query and fragment. */
   accepts(request: RequestView, path: string, chance: Chance): boolean;
-}
-
-/** type.v3.FractionalPercent as a number in [0, 1]. */
-export function fraction(percent: FractionalPercent): number {
-  switch (percent.denominator) {
-    case FractionalPercent_DenominatorType.MILLION:
-      return percent.numerator / 1e6;
-    case FractionalPercent_DenominatorType.TEN_THOUSAND:
-      return percent.numerator / 1e4;
-    default:
-      return percent.numerator / 100;
-  }
 }
 
 const isGrpc: RequestTest = (request) => {
@@ -49,9 +37,7 @@ export function compileMatch(match: RouteMatch | undefined, problems: Problems):
   for (const [i, query] of match.queryParameters.entries())
     tests.push(compileQueryMatch(query, problems.at(`query_parameters[${i}]`)));
   if (match.grpc !== undefined) tests.push(isGrpc);
-  // There is no runtime here, so the key never overrides the default (RouteMatch.runtime_fraction).
-  const percent = match.runtimeFraction?.defaultValue;
-  const share = percent === undefined ? 1 : fraction(percent);
+  const share = runtimeFraction(match.runtimeFraction, 1);
   if (path === undefined) return undefined;
   return {
     path,

@@ -1,4 +1,6 @@
 // A RouteConfiguration compiled for matching, and what a decision about one request looks like.
+import type { FilterConfigs } from './filter-configs.ts';
+import type { Mirror } from './mirror.ts';
 
 /** What a rule may look at. Header names are lower-case; a repeated header's values come joined by ",". */
 export interface RequestView {
@@ -49,6 +51,8 @@ export interface ForwardDecision {
   readonly includeAttemptCount: boolean;
   readonly requestHeaders: readonly HeaderEdit[];
   readonly responseHeaders: readonly HeaderEdit[];
+  readonly mirrors: readonly Mirror[];
+  readonly filters: FilterConfigs;
 }
 
 export type RouteDecision =
@@ -60,6 +64,7 @@ export type RouteDecision =
       readonly status: number;
       readonly location: string;
       readonly responseHeaders: readonly HeaderEdit[];
+      readonly filters: FilterConfigs;
     }
   | {
       readonly kind: 'direct';
@@ -68,6 +73,7 @@ export type RouteDecision =
       readonly status: number;
       readonly body: string;
       readonly responseHeaders: readonly HeaderEdit[];
+      readonly filters: FilterConfigs;
     }
   /** No virtual host or no route matched: 404, flag NR. */
   | { readonly kind: 'none' };

@@ -21,6 +21,8 @@ test("a plain route carries Envoy's defaults", () => {
     includeAttemptCount: false,
     requestHeaders: [],
     responseHeaders: [],
+    mirrors: [],
+    filters: {},
   });
 });
 
@@ -268,6 +270,7 @@ test('direct responses', () => {
     status: 418,
     body: 'té',
     responseHeaders: [],
+    filters: {},
   });
 });
 
@@ -279,9 +282,9 @@ const REFUSED: readonly (readonly [string, JsonObject, RegExp])[] = [
     /sum of weights must be greater than zero/,
   ],
   [
-    'mirroring',
-    { route: { cluster: 'c', request_mirror_policies: [{ cluster: 'm' }] } },
-    /request_mirror_policies is not supported/,
+    'a mirror without a cluster',
+    { route: { cluster: 'c', request_mirror_policies: [{}] } },
+    /request_mirror_policies\[0\]: exactly one of cluster and cluster_header is needed/,
   ],
   [
     'both rewrites',
@@ -315,7 +318,7 @@ const REFUSED: readonly (readonly [string, JsonObject, RegExp])[] = [
     {
       route: { cluster: 'c' },
       typed_per_filter_config: {
-        'envoy.filters.http.fault': { '@type': 'type.googleapis.com/google.protobuf.Duration', value: '1s' },
+        'envoy.filters.http.lua': { '@type': 'type.googleapis.com/google.protobuf.Duration', value: '1s' },
       },
     },
     /the filter is not supported/,

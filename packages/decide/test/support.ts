@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { createRegistry, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { DurationSchema } from '@bufbuild/protobuf/wkt';
 import { RouteConfigurationSchema } from '@varka/xds/gen/envoy/config/route/v3/route_pb.ts';
+import { CorsPolicySchema } from '@varka/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
+import { HTTPFaultSchema } from '@varka/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { compileRouteTable } from '../src/compile-route-table.ts';
 import type { ForwardDecision, RequestView, RouteDecision, RouteTable } from '../src/route-table.ts';
 
-/** Some message for an Any to hold; what it is doesn't matter to these tests. */
-const registry = createRegistry(DurationSchema);
+/** The filters' own messages, and one that is no filter's. */
+const registry = createRegistry(HTTPFaultSchema, CorsPolicySchema, DurationSchema);
 
 export function compile(config: JsonObject) {
   return compileRouteTable(fromJson(RouteConfigurationSchema, { name: 'test', ...config }, { registry }));

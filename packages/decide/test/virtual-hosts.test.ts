@@ -114,6 +114,7 @@ test('require_tls ALL redirects plain requests to https and lets the others thro
     status: 301,
     location: 'https://a.com/x?y=1',
     responseHeaders: [],
+    filters: {},
   });
   assert.equal(clusterFor(table, { headers: { 'x-forwarded-proto': 'https' } }), 'c');
   assert.equal(clusterFor(table, { scheme: 'https' }), 'c');

@@ -194,6 +194,8 @@ export function forward(overrides: Partial<ForwardDecision> & { path: string }):
     includeAttemptCount: false,
     requestHeaders: [],
     responseHeaders: [],
+    mirrors: [],
+    filters: {},
     ...overrides,
   };
 }
@@ -243,6 +245,7 @@ export class TestProxy {
           },
         },
       ],
+      filters: [],
       serverName: undefined,
       serverHeader: 'pass-through',
       useRemoteAddress: false,

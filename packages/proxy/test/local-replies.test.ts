@@ -143,7 +143,12 @@ test('a route timeout that strikes mid-body cuts the response off', async (t) =>
 });
 
 test('redirects and direct responses are written as decided, edits included', async (t) => {
-  const base = { routeName: 'r', virtualHost: 'v', responseHeaders: [{ op: 'set', name: 'x-a', value: '1' }] } as const;
+  const base = {
+    routeName: 'r',
+    virtualHost: 'v',
+    responseHeaders: [{ op: 'set', name: 'x-a', value: '1' }],
+    filters: {},
+  } as const;
   const proxy = await TestProxy.listen(t, {
     decide: (request) =>
       request.path === '/r'

@@ -29,3 +29,7 @@ export function outboundRoutes(hostname: string, port: number, protocol: Protoco
 export function gatewayRoutes(port: number): string {
   return `http.${port}`;
 }
+
+/** HTTP filters by which routes are told what to do to a request. */
+export const FAULT_FILTER = 'envoy.filters.http.fault';
+export const CORS_FILTER = 'envoy.filters.http.cors';

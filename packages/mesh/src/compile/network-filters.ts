@@ -2,6 +2,8 @@
 
 import type { FilterSchema } from '@varka/xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import type { RouteConfigurationSchema } from '@varka/xds/gen/envoy/config/route/v3/route_pb.ts';
+import { CorsSchema } from '@varka/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
+import { HTTPFaultSchema } from '@varka/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { RouterSchema } from '@varka/xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import {
   HttpConnectionManager_PathWithEscapedSlashesAction,
@@ -12,6 +14,7 @@ import { TcpProxySchema } from '@varka/xds/gen/envoy/extensions/filters/network/
 import type { MeshConfig } from '../config/mesh-config.ts';
 import { accessLogs } from './access-log.ts';
 import { FROM_ADS, type Init, pack, ZERO_DURATION } from './messages.ts';
+import { CORS_FILTER, FAULT_FILTER } from './names.ts';
 
 type FilterInit = Init<typeof FilterSchema>;
 
@@ -26,10 +29,12 @@ export interface HttpConnectionManagerOptions {
   readonly side: 'outbound' | 'inbound' | 'gateway';
 }
 
-const ROUTER = {
-  name: 'envoy.filters.http.router',
-  configType: { case: 'typedConfig', value: pack(RouterSchema, {}) },
-} as const;
+/** In Istio's order. Faults and cross-origin sharing say nothing here: routes configure them. */
+const HTTP_FILTERS: NonNullable<Init<typeof HttpConnectionManagerSchema>['httpFilters']> = [
+  { name: FAULT_FILTER, configType: { case: 'typedConfig', value: pack(HTTPFaultSchema, {}) } },
+  { name: CORS_FILTER, configType: { case: 'typedConfig', value: pack(CorsSchema, {}) } },
+  { name: 'envoy.filters.http.router', configType: { case: 'typedConfig', value: pack(RouterSchema, {}) } },
+];
 
 export function httpConnectionManager(mesh: MeshConfig, options: HttpConnectionManagerOptions): FilterInit {
   const { side } = options;
@@ -56,7 +61,7 @@ export function httpConnectionManager(mesh: MeshConfig, options: HttpConnectionM
         streamIdleTimeout: ZERO_DURATION,
         proxy100Continue: true,
         accessLog: accessLogs(mesh),
-        httpFilters: [ROUTER],
+        httpFilters: HTTP_FILTERS,
       }),
     },
   };

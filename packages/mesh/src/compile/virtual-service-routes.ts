@@ -5,20 +5,16 @@ import type {
   WeightedCluster_ClusterWeightSchema,
 } from '@varka/xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { resolveHost } from '../config/host-names.ts';
-import type {
-  Destination,
-  HttpMatchRequest,
-  HttpRewrite,
-  HttpRoute,
-  HttpRouteDestination,
-} from '../config/istio-types.ts';
+import type { HttpMatchRequest, HttpRewrite, HttpRoute, HttpRouteDestination } from '../config/istio-types.ts';
 import { resolveGateway, type VirtualService } from '../config/virtual-service.ts';
 import type { Snapshot } from '../snapshot.ts';
+import { destinationCluster } from './destination-cluster.ts';
 import { type HeaderEdits, headerEdits, joinEdits } from './header-operations.ts';
 import { configUri, duration, type Init, istioMetadata, ZERO_DURATION } from './messages.ts';
-import { outboundCluster } from './names.ts';
+import { mirrorPolicies } from './mirrors.ts';
 import { directResponse, redirectAction } from './redirect.ts';
 import { retryPolicy } from './retry-policy.ts';
+import { routeFilterConfigs } from './route-filter-configs.ts';
 import { isCatchAll, routeMatch } from './route-match.ts';
 
 export type RouteInit = Init<typeof RouteSchema>;
@@ -75,6 +71,7 @@ function buildRoute(
     metadata: istioMetadata({ config: configUri('virtual-service', rule.namespace, rule.name), rule: where }),
     ...edits,
     ...decorator(snapshot, rule, http, compiled),
+    typedPerFilterConfig: routeFilterConfigs(http),
     action: action(snapshot, rule, http, scope),
   };
 }
@@ -111,6 +108,7 @@ function action(
       timeout,
       maxStreamDuration: { grpcTimeoutHeaderMax: timeout },
       ...(retry === undefined ? {} : { retryPolicy: retry }),
+      requestMirrorPolicies: mirrorPolicies(snapshot, rule.namespace, http, scope.port),
       ...rewrite(http.rewrite),
       ...(host ? { hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: host } } : {}),
     },
@@ -151,23 +149,6 @@ function clusters(
       ),
     },
   };
-}
-
-/**
- * The cluster may not exist (an unknown host, a subset nobody defined): the proxy then answers 503 with flag NC, which
- * says more than a route that is left out.
- */
-function destinationCluster(
-  snapshot: Snapshot,
-  destination: Destination,
-  namespace: string,
-  listenPort: number,
-): string {
-  const hostname = resolveHost(destination.host, namespace, snapshot.mesh.clusterDomain);
-  const service = snapshot.service(hostname);
-  const only = service?.ports.length === 1 ? service.ports[0]!.number : undefined;
-  const port = destination.port?.number || only || listenPort;
-  return outboundCluster(port, destination.subset ?? '', hostname);
 }
 
 /** Names the operation in traces: `host:port/path*` of the rule's first destination. */

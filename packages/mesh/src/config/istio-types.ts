@@ -66,6 +66,27 @@ export interface HttpRetry {
   backoff?: string;
 }
 
+export interface Percent {
+  value?: number;
+}
+
+export interface HttpFault {
+  delay?: { fixedDelay?: string; percentage?: Percent | null; percent?: number };
+  abort?: { httpStatus?: number; grpcStatus?: string; percentage?: Percent | null };
+}
+
+export interface CorsPolicy {
+  allowOrigins?: StringMatch[];
+  /** Deprecated: exact texts. */
+  allowOrigin?: string[];
+  allowMethods?: string[];
+  allowHeaders?: string[];
+  exposeHeaders?: string[];
+  maxAge?: string;
+  allowCredentials?: boolean | null;
+  unmatchedPreflights?: 'UNSPECIFIED' | 'FORWARD' | 'IGNORE';
+}
+
 export interface HttpRoute {
   name?: string;
   match?: HttpMatchRequest[];
@@ -75,6 +96,14 @@ export interface HttpRoute {
   rewrite?: HttpRewrite;
   timeout?: string;
   retries?: HttpRetry;
+  fault?: HttpFault;
+  mirror?: Destination;
+  mirrorPercentage?: Percent | null;
+  /** Both deprecated. */
+  mirrorPercent?: number | null;
+  mirror_percent?: number | null;
+  mirrors?: { destination: Destination; percentage?: Percent | null }[];
+  corsPolicy?: CorsPolicy;
   headers?: Headers;
 }
 

@@ -31,6 +31,13 @@ const httpRoute: Carried = {
   timeout: true,
   retries: { attempts: true, perTryTimeout: true, retryOn: true, backoff: true },
   headers: true,
+  fault: true,
+  mirror: true,
+  mirrorPercentage: true,
+  mirrorPercent: true,
+  mirror_percent: true,
+  mirrors: true,
+  corsPolicy: true,
 };
 
 /** Limits and ejections are sent to the proxies, but ours does not enforce them. */

@@ -165,22 +165,14 @@ test('fields that are not carried out are found wherever they stand', () => {
         http: [
           { route: [{ destination: { host: 'a' } }] },
           {
-            fault: { delay: {} },
-            mirror: {},
-            corsPolicy: {},
+            delegate: { name: 'other' },
             retries: { attempts: 1, retryRemoteLocalities: true },
             route: [],
           },
         ],
       },
     }),
-    [
-      'spec.tls',
-      'spec.http[1].fault',
-      'spec.http[1].mirror',
-      'spec.http[1].corsPolicy',
-      'spec.http[1].retries.retryRemoteLocalities',
-    ],
+    ['spec.tls', 'spec.http[1].delegate', 'spec.http[1].retries.retryRemoteLocalities'],
   );
   assert.deepEqual(
     unsupportedFields({

@@ -14,7 +14,7 @@ function chainWorld(): World {
   return world;
 }
 
-const FAULT = 'fault: {abort: {httpStatus: 503, percentage: {value: 75}}}';
+const NOT_CARRIED_OUT = 'retries: {attempts: 2, retryRemoteLocalities: true}';
 
 /** A rule for one host that sends everything to service-c, `more` being fields of its only entry. */
 const ruleFor = (host: string, name: string, more = 'timeout: 9s') => `
@@ -154,7 +154,7 @@ test('a refusal is laid at the door of what was new, not of every rule the proxy
   world.apply(ruleFor('service-a', 'bad'));
   await eventually(() => world.conditions(kinds.VirtualService, 'bad').length === 1, 'the condition');
   world.apply(ruleFor('service-b', 'late'));
-  world.apply(ruleFor('service-a', 'bad', FAULT));
+  world.apply(ruleFor('service-a', 'bad', NOT_CARRIED_OUT));
   await eventually(() => world.conditions(kinds.VirtualService, 'bad').length === 2, 'a later look at all of them');
   assert.deepEqual(world.conditions(kinds.VirtualService, 'service-c'), []);
   assert.deepEqual(world.conditions(kinds.VirtualService, 'late'), [], 'the proxy has said the same before it came');
@@ -162,7 +162,7 @@ test('a refusal is laid at the door of what was new, not of every rule the proxy
 
 test('conditions come to rest: what was said is not said again, and what is well is left alone', async (t) => {
   const world = chainWorld();
-  world.apply(ENTRY + SUBSETS + ruleFor('service-c', 'service-c', FAULT));
+  world.apply(ENTRY + SUBSETS + ruleFor('service-c', 'service-c', NOT_CARRIED_OUT));
   const plane = await world.start(t);
   const b = connectProxy(t, plane, 'b-1');
   connectProxy(t, plane, 'ingress-1', 'istio-system', 'router');
@@ -170,8 +170,8 @@ test('conditions come to rest: what was said is not said again, and what is well
   await eventually(() => world.api.writes.length > 0, 'a condition on the rule that is not carried out');
   const version = plane.snapshot()!.revision;
   const events = b.events.length;
-  world.apply(ruleFor('service-c', 'service-c', `${FAULT}, timeout: 1s`));
-  world.apply(ruleFor('service-a', 'other', FAULT));
+  world.apply(ruleFor('service-c', 'service-c', `${NOT_CARRIED_OUT}, timeout: 1s`));
+  world.apply(ruleFor('service-a', 'other', NOT_CARRIED_OUT));
   await eventually(() => world.conditions(kinds.VirtualService, 'other').length === 1, 'a later look at all of them');
   await eventually(() => plane.convergence()?.version === plane.snapshot()?.revision, 'convergence');
   // Objects with nothing wrong are left alone, so that a `kubectl replace` of them meets no conflict.
@@ -184,11 +184,11 @@ test('conditions come to rest: what was said is not said again, and what is well
 test('a field that is not carried out is told on the object', async (t) => {
   const world = chainWorld();
   const plane = await world.start(t);
-  world.apply(ruleFor('service-c', 'faulty', FAULT));
+  world.apply(ruleFor('service-c', 'faulty', NOT_CARRIED_OUT));
   await eventually(() => world.conditions(kinds.VirtualService, 'faulty').length === 1, 'the condition');
   const told = world.conditions(kinds.VirtualService, 'faulty').find(({ type }) => type === 'CarriedOut');
   assert.equal(told?.status, 'False');
-  assert.equal(told?.message, 'Not carried out yet: spec.http[0].fault.');
+  assert.equal(told?.message, 'Not carried out yet: spec.http[0].retries.retryRemoteLocalities.');
   assert.ok(plane.snapshot());
 });
 
@@ -247,7 +247,7 @@ test('a proxy that connects anew keeps its state when its old connection ends af
   await eventually(() => world.conditions(kinds.VirtualService, 'bad').length === 1, 'the condition');
   old.client.stop();
   await eventually(() => plane.proxyStatus().length === 1, 'the end of the old one');
-  world.apply(ruleFor('service-b', 'other', FAULT));
+  world.apply(ruleFor('service-b', 'other', NOT_CARRIED_OUT));
   await eventually(() => world.conditions(kinds.VirtualService, 'other').length === 1, 'a later look at all of them');
   assert.equal(world.conditions(kinds.VirtualService, 'bad').length, 1, 'it is still refused');
 });

@@ -1,10 +1,13 @@
 // One request and its response: route, cluster, host, attempts, and the answer, whoever gives it. Read `start` first: it
 // and what it calls are the layers of a request in their order.
-import type { ForwardDecision, HeaderEdit, RequestView } from '@varka/decide/route-table.ts';
+import { type FilterConfigs, NO_FILTER_CONFIGS } from '@varka/decide/filter-configs.ts';
+import type { HeaderEdit, RequestView } from '@varka/decide/route-table.ts';
+import type { FilterStream, FilterVerdict } from '../filters/http-filter.ts';
 import { Fault, type MessageFault } from '../http/fault.ts';
 import { normalizePath } from '../http/path-normalizer.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
+import { timerDelay } from '../timer-delay.ts';
 import type { ResetReason } from '../upstream/http-connection.ts';
 import { ExchangeLogEntry } from './exchange-log.ts';
 import type { ExchangeOwner } from './exchange-owner.ts';
@@ -17,7 +20,7 @@ import { Tunnel } from './tunnel.ts';
 
 const NO_EDITS: readonly HeaderEdit[] = [];
 
-export class Exchange extends RequestAttempts implements RequestView {
+export class Exchange extends RequestAttempts implements RequestView, FilterStream {
   /** What the log shows, beyond what the attempts know. */
   response: ResponseHead | undefined = undefined;
   status = 0;
@@ -28,6 +31,10 @@ export class Exchange extends RequestAttempts implements RequestView {
   #chunkResponse = false;
   #close = false;
   #tunnel: Tunnel | undefined = undefined;
+  /** The filter that the request has reached. */
+  #filterIndex = 0;
+  #filterEdits: readonly HeaderEdit[] = NO_EDITS;
+  #hold: { readonly timer: NodeJS.Timeout; readonly done: (over: boolean) => FilterVerdict } | undefined = undefined;
 
   constructor(owner: ExchangeOwner, request: RequestHead) {
     super(owner, request);
@@ -84,20 +91,79 @@ export class Exchange extends RequestAttempts implements RequestView {
     this.facts = requestFacts(request, this.owner.peer);
     // The rule: first match wins; what it says is carried out by the layers below and never looked at again.
     this.decision = this.owner.config.routes.table?.decide(this, this.owner.deps.draw) ?? { kind: 'none' };
-    const { decision } = this;
+    // Those who may answer in the route's stead, or keep the request waiting.
+    if (this.#runFilters(0)) this.#carryOut();
+  }
+
+  #carryOut(): void {
+    const decision = this.decision!;
     if (decision.kind === 'forward') this.forward(decision);
     else if (decision.kind === 'none') this.fail({ kind: 'no-route' });
     else {
       const redirect = decision.kind === 'redirect';
       const location = redirect ? decision.location : undefined;
-      this.#reply(
-        decision.status,
-        redirect ? '' : decision.body,
-        'direct_response',
-        location,
-        decision.responseHeaders,
-      );
+      const body = redirect ? '' : decision.body;
+      this.#reply(decision.status, body, 'direct_response', location, this.#responseEdits());
     }
+  }
+
+  // ── filters ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** True when all have let the request pass. */
+  #runFilters(first: number): boolean {
+    const { filters } = this.owner.config;
+    for (let i = first; i < filters.length; i++) {
+      this.#filterIndex = i;
+      if (filters[i]!.onRequest(this) === 'stop') return false;
+    }
+    return true;
+  }
+
+  get view(): RequestView {
+    return this;
+  }
+
+  get clusterName(): string {
+    return this.decision?.kind === 'forward' ? this.decision.cluster : '';
+  }
+
+  get filters(): FilterConfigs {
+    const { decision } = this;
+    return decision === undefined || decision.kind === 'none' ? NO_FILTER_CONFIGS : decision.filters;
+  }
+
+  draw(): number {
+    return this.owner.deps.draw();
+  }
+
+  editResponse(edits: readonly HeaderEdit[]): void {
+    this.#filterEdits = [...this.#filterEdits, ...edits];
+  }
+
+  answer(details: string): void {
+    this.#reply(200, '', details, undefined, this.#filterEdits);
+  }
+
+  hold(ms: number, done: (over: boolean) => FilterVerdict): void {
+    this.#hold = { timer: setTimeout(Exchange.#onHoldOver, timerDelay(ms), this), done };
+  }
+
+  static #onHoldOver(exchange: Exchange): void {
+    const hold = exchange.#hold;
+    exchange.#hold = undefined;
+    if (hold === undefined || exchange.over) return;
+    try {
+      if (hold.done(true) === 'continue' && exchange.#runFilters(exchange.#filterIndex + 1)) exchange.#carryOut();
+    } catch (error) {
+      exchange.onFault(error);
+    }
+  }
+
+  /** The route's, then the filters': those run after the router on the way back. */
+  #responseEdits(): readonly HeaderEdit[] {
+    const { decision } = this;
+    const route = decision === undefined || decision.kind === 'none' ? NO_EDITS : decision.responseHeaders;
+    return this.#filterEdits.length === 0 ? route : [...route, ...this.#filterEdits];
   }
 
   /** The request cannot be read (any further). */
@@ -157,7 +223,6 @@ export class Exchange extends RequestAttempts implements RequestView {
 
   override onResponse(head: ResponseHead, bytes: Buffer, from: number, to: number): void {
     const connection = this.connection!;
-    const decision = this.decision as ForwardDecision;
     this.countUpstream(head.status);
     if (this.retryResponse(connection, head)) return;
     const { request } = this;
@@ -183,7 +248,7 @@ export class Exchange extends RequestAttempts implements RequestView {
       this.#terms(now),
       this.serviceTimeMs,
       this.#chunkResponse,
-      decision.responseHeaders,
+      this.#responseEdits(),
     );
     this.responseStarted = true;
     this.#writeResponse(text, bytes, from, to);
@@ -215,7 +280,6 @@ export class Exchange extends RequestAttempts implements RequestView {
       this.fail({ kind: 'upstream-reset', reason: 'protocol error', transport: '', retried: false });
       return;
     }
-    const decision = this.decision as ForwardDecision;
     this.countUpstream(101);
     this.clearTimers();
     this.responseStarted = true;
@@ -225,7 +289,7 @@ export class Exchange extends RequestAttempts implements RequestView {
     const now = this.owner.deps.now();
     this.serviceTimeMs = now - this.sentAt;
     this.owner.socket.write(
-      renderResponse(head, this.request, this.#terms(now), this.serviceTimeMs, false, decision.responseHeaders),
+      renderResponse(head, this.request, this.#terms(now), this.serviceTimeMs, false, this.#responseEdits()),
       'latin1',
     );
     this.#tunnel = new Tunnel(this.owner.socket, this.connection!);
@@ -268,7 +332,7 @@ export class Exchange extends RequestAttempts implements RequestView {
 
   // ── answers of our own ────────────────────────────────────────────────────────────────────────────────────────────
 
-  protected override fail(failure: Failure): void {
+  override fail(failure: Failure): void {
     if (this.over) return;
     this.dropConnection();
     const reply = localReply(failure);
@@ -277,9 +341,7 @@ export class Exchange extends RequestAttempts implements RequestView {
       this.breakOff('', reply.details);
       return;
     }
-    const { decision } = this;
-    const edits = decision === undefined || decision.kind === 'none' ? NO_EDITS : decision.responseHeaders;
-    this.#reply(reply.status, reply.body, reply.details, undefined, edits);
+    this.#reply(reply.status, reply.body, reply.details, undefined, this.#responseEdits());
   }
 
   #reply(
@@ -317,6 +379,7 @@ export class Exchange extends RequestAttempts implements RequestView {
   #end(close: boolean): void {
     if (this.over) return;
     this.over = true;
+    this.#endHold();
     this.clearTimers();
     this.body.drop(this.request.framing === 'none');
     const { config } = this.owner;
@@ -336,6 +399,14 @@ export class Exchange extends RequestAttempts implements RequestView {
       }
     }
     this.owner.onExchangeDone(close);
+  }
+
+  #endHold(): void {
+    const hold = this.#hold;
+    if (hold === undefined) return;
+    this.#hold = undefined;
+    clearTimeout(hold.timer);
+    hold.done(false);
   }
 
   #terms(now: number): ResponseTerms {

@@ -10,6 +10,8 @@ export type Failure =
   | { readonly kind: 'request-head-timeout' }
   /** Our own code has failed. */
   | { readonly kind: 'internal-error' }
+  /** A rule asked for an error. */
+  | { readonly kind: 'fault-abort'; readonly status: number }
   | { readonly kind: 'no-route' }
   | { readonly kind: 'cluster-not-found'; readonly status: number }
   | { readonly kind: 'no-healthy-upstream' }
@@ -39,6 +41,8 @@ export function localReply(failure: Failure): LocalReply {
       return { status: 408, body: 'request header timeout', flag: 'DPE', details: 'request_header_timeout' };
     case 'internal-error':
       return { status: 500, body: 'internal error', flag: '', details: 'internal_error' };
+    case 'fault-abort':
+      return { status: failure.status, body: 'fault filter abort', flag: 'FI', details: 'fault_filter_abort' };
     case 'no-route':
       return { status: 404, body: '', flag: 'NR', details: 'route_not_found' };
     case 'cluster-not-found':

@@ -1,5 +1,6 @@
 // The attempts at one request: cluster, host, connection, and another go when the outcome and the policy say so.
-import type { ForwardDecision, RouteDecision } from '@varka/decide/route-table.ts';
+import { happens } from '@varka/decide/fraction.ts';
+import type { ForwardDecision, RequestView, RouteDecision } from '@varka/decide/route-table.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { timerDelay } from '../timer-delay.ts';
@@ -13,6 +14,7 @@ import { type Failure, resetFlag } from './local-reply.ts';
 import { bodyPieces, RequestBody } from './request-body.ts';
 import { type RequestFacts, renderRequest } from './request-headers.ts';
 import { backoffMs, isIdempotent, retriesReset, retriesResponse } from './retry.ts';
+import { Shadow, shadowHost } from './shadow.ts';
 
 /** The half of an exchange that faces the upstream; `Exchange` is the half that answers the client. One object, for one request. */
 export abstract class RequestAttempts implements UpstreamHandler {
@@ -51,6 +53,9 @@ export abstract class RequestAttempts implements UpstreamHandler {
     this.startTime = owner.deps.now();
   }
 
+  /** The request as rules see it. */
+  abstract readonly view: RequestView;
+
   abstract onInterim(head: ResponseHead): void;
   abstract onResponse(head: ResponseHead, bytes: Buffer, from: number, to: number): void;
   abstract onResponseBody(bytes: Buffer, from: number, to: number): void;
@@ -60,7 +65,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
   abstract onFault(error: unknown): void;
 
   /** Nothing came of the request: an answer of our own. */
-  protected abstract fail(failure: Failure): void;
+  abstract fail(failure: Failure): void;
 
   /** The response has begun and cannot be finished: the client must see that it was cut off. */
   protected abstract breakOff(flag: string, details: string): void;
@@ -74,13 +79,18 @@ export abstract class RequestAttempts implements UpstreamHandler {
     complete: boolean,
   ): void {
     this.requestComplete = complete;
-    if (complete) this.#startRouteTimer();
+    // A filter may be keeping the request back: its time has not begun then.
+    const forwarded = this.cluster !== undefined;
+    if (complete && forwarded) this.#startRouteTimer();
     if (this.#sent) {
       this.#sendBody(bytes, from, to, pieces);
-      if (complete) this.#startTryTimer();
+      if (!complete) return;
+      this.#mirror();
+      this.#startTryTimer();
       return;
     }
     this.body.keep(bytes, from, to, pieces);
+    if (complete && forwarded) this.#mirror();
     if (!complete && this.body.bytes > this.owner.config.perConnectionBufferLimit) this.owner.pauseRequest();
   }
 
@@ -91,8 +101,28 @@ export abstract class RequestAttempts implements UpstreamHandler {
       return;
     }
     this.cluster = cluster;
-    if (this.requestComplete) this.#startRouteTimer();
+    if (this.requestComplete) {
+      this.#startRouteTimer();
+      this.#mirror();
+    }
     this.#attempt(false);
+  }
+
+  /** Sends the copies that the route asks for, once the request is whole; what was too large to keep is not copied. */
+  #mirror(): void {
+    const decision = this.decision as ForwardDecision;
+    if (decision.mirrors.length === 0 || !this.body.whole) return;
+    const { owner, request, path, facts } = this;
+    for (const mirror of decision.mirrors) {
+      if (!happens(mirror.share, owner.deps.draw)) continue;
+      const cluster = owner.deps.clusters.get(mirror.cluster(this.view));
+      if (cluster === undefined) continue;
+      const copy = mirror.marksHost
+        ? { ...decision, authority: shadowHost(decision.authority ?? request.authority) }
+        : decision;
+      const head = renderRequest(request, path, facts!, owner.peer, copy, 1, 0);
+      new Shadow(owner, cluster, decision.timeoutMs).send(head, this.body.copy(), request.method === 'HEAD');
+    }
   }
 
   #attempt(fresh: boolean): void {
@@ -268,7 +298,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
     clearTimeout(this.#backoffTimer);
   }
 
-  protected flag(flag: string): void {
+  flag(flag: string): void {
     if (flag !== '') this.flags = this.flags === '' ? flag : `${this.flags},${flag}`;
   }
 
@@ -282,6 +312,8 @@ export abstract class RequestAttempts implements UpstreamHandler {
   #keepsBody(): boolean {
     if (!this.body.whole || this.responseStarted || this.body.bytes > this.owner.config.perConnectionBufferLimit)
       return false;
-    return (this.decision as ForwardDecision).retry !== undefined || isIdempotent(this.request.method);
+    const { retry, mirrors } = this.decision as ForwardDecision;
+    if (mirrors.length > 0 && !this.requestComplete) return true;
+    return retry !== undefined || isIdempotent(this.request.method);
   }
 }

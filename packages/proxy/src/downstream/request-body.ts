@@ -25,6 +25,11 @@ export class RequestBody {
     this.whole = empty;
   }
 
+  /** All that is kept, for another who is to get it too. */
+  copy(): readonly Buffer[] {
+    return [...this.#pieces];
+  }
+
   /** Sends the head and all that is kept; false when the connection should be given time. */
   send(connection: HttpConnection, head: string): boolean {
     const pieces = this.#pieces;

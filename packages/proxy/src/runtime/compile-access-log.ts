@@ -1,4 +1,6 @@
 // accesslog.v3.AccessLog: loggers that write a text line to a file or to the standard streams.
+
+import { typeName, unpack } from '@varka/decide/any.ts';
 import type { Problems } from '@varka/decide/problems.ts';
 import type { AccessLog } from '@varka/xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import type { SubstitutionFormatString } from '@varka/xds/gen/envoy/config/core/v3/substitution_format_string_pb.ts';
@@ -9,7 +11,6 @@ import {
 import type { AccessLogger } from '../observe/access-log.ts';
 import { compileJsonLogger, compileTextLogger, type JsonFormat } from '../observe/access-log-format.ts';
 import type { LogSink } from '../observe/log-sink.ts';
-import { typeName, unpack } from './extensions.ts';
 
 /** Where lines for a path go; throws when it can't be opened. */
 export type OpenLog = (path: string) => LogSink;

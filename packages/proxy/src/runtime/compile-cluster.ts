@@ -4,6 +4,7 @@
 
 import { isIP } from 'node:net';
 import { toBinary } from '@bufbuild/protobuf';
+import { unpack } from '@varka/decide/any.ts';
 import { durationMs } from '@varka/decide/duration.ts';
 import type { Problems } from '@varka/decide/problems.ts';
 import {
@@ -21,7 +22,6 @@ import {
 } from '@varka/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import type { ClusterSpec, ConnectionSpec, Discovery, DnsFamily, LoadBalancing } from '../upstream/cluster-spec.ts';
 import { compileEndpoints } from './compile-endpoints.ts';
-import { unpack } from './extensions.ts';
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 const SECOND = 1000;

@@ -3,8 +3,13 @@
 // http2_protocol_options, tracing without a provider, forward_client_cert_details and its kin, request_id_extension,
 // stream_idle_timeout 0, drain_timeout, delayed_close_timeout, internal_address_config, via,
 // path_with_escaped_slashes_action KEEP_UNCHANGED, proxy_100_continue (interim responses are always passed on).
+
+import { typeName, unpack } from '@varka/decide/any.ts';
 import { durationMs } from '@varka/decide/duration.ts';
+import { compileFault } from '@varka/decide/fault.ts';
 import type { Problems } from '@varka/decide/problems.ts';
+import { CorsSchema } from '@varka/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
+import { HTTPFaultSchema } from '@varka/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { RouterSchema } from '@varka/xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import {
   HttpConnectionManager_CodecType as Codec,
@@ -13,11 +18,14 @@ import {
   type HttpFilter,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '@varka/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { corsFilter } from '../filters/cors.ts';
+import { FaultFilter } from '../filters/fault.ts';
+import type { HttpFilter as Filter } from '../filters/http-filter.ts';
 import { compileAccessLogs } from './compile-access-log.ts';
 import type { CompileContext } from './compile-context.ts';
-import { typeName } from './extensions.ts';
 import type { HttpConnectionManagerConfig, RouteSource } from './tables.ts';
 
+const ROUTER = 'envoy.filters.http.router';
 const HOUR_MS = 3_600_000;
 
 const SERVER_HEADER: Readonly<Record<number, HttpConnectionManagerConfig['serverHeader']>> = {
@@ -33,7 +41,7 @@ export function compileHttpConnectionManager(
   problems: Problems,
 ): HttpConnectionManagerConfig | undefined {
   refuseUnsupported(proto, problems);
-  checkFilters(proto.httpFilters, problems);
+  const filters = compileFilters(proto.httpFilters, problems);
   const routes = compileRoutes(proto, context, problems);
   const common = proto.commonHttpProtocolOptions;
   const max = common?.maxStreamDuration;
@@ -45,6 +53,7 @@ export function compileHttpConnectionManager(
   return {
     statPrefix: proto.statPrefix,
     routes,
+    filters,
     accessLogs,
     serverName: serverHeader === 'pass-through' ? undefined : proto.serverName || 'envoy',
     serverHeader,
@@ -92,20 +101,25 @@ function refuseUnsupported(proto: HttpConnectionManager, problems: Problems): vo
   problems.unsupported('typed_header_validation_config', proto.typedHeaderValidationConfig !== undefined);
 }
 
-/** Of the HTTP filters only the router is there; Envoy wants it last. */
-function checkFilters(filters: readonly HttpFilter[], problems: Problems): void {
+/** The filters before the router, which Envoy wants last. */
+function compileFilters(filters: readonly HttpFilter[], problems: Problems): readonly Filter[] {
+  const compiled: Filter[] = [];
   const active = filters.filter((filter) => !filter.disabled);
   for (const [i, filter] of active.entries()) {
-    const any = filter.configType.value;
-    const type = filter.configType.case === 'typedConfig' && any !== undefined && 'typeUrl' in any ? typeName(any) : '';
-    const router = type === RouterSchema.typeName || (type === '' && filter.name === 'envoy.filters.http.router');
     const at = problems.at(`http_filters[${filter.name}]`);
+    const any = filter.configType.case === 'typedConfig' ? filter.configType.value : undefined;
+    const type = any === undefined ? '' : typeName(any);
+    if (type === RouterSchema.typeName || (type === '' && filter.name === ROUTER)) {
+      if (i !== active.length - 1) at.add('the router must be the last filter');
+    } else if (any !== undefined && type === HTTPFaultSchema.typeName) {
+      const fault = unpack(any, HTTPFaultSchema, at);
+      if (fault !== undefined) compiled.push(new FaultFilter(compileFault(fault, at)));
+    } else if (type === CorsSchema.typeName) compiled.push(corsFilter);
     // HttpFilter.is_optional: a proxy that does not know the filter leaves it out.
-    if (!router && !filter.isOptional) at.add(`the filter ${type === '' ? filter.name : type} is not supported`);
-    if (router && i !== active.length - 1) at.add('the router must be the last filter');
+    else if (!filter.isOptional) at.add(`the filter ${type === '' ? filter.name : type} is not supported`);
   }
-  const last = active.at(-1);
-  if (last === undefined) problems.add('http_filters: the router is missing');
+  if (active.length === 0) problems.add('http_filters: the router is missing');
+  return compiled;
 }
 
 function compileRoutes(

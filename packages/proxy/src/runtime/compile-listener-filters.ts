@@ -1,4 +1,6 @@
 // Listener filters: what is found out about a connection before its filter chain is chosen.
+
+import { typeName } from '@varka/decide/any.ts';
 import type { Problems } from '@varka/decide/problems.ts';
 import type {
   ListenerFilter,
@@ -7,7 +9,6 @@ import type {
 import { HttpInspectorSchema } from '@varka/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '@varka/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
 import { TlsInspectorSchema } from '@varka/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
-import { typeName } from './extensions.ts';
 import type { ListenerTable } from './tables.ts';
 
 type Filters = Required<

@@ -3,6 +3,7 @@
 
 import { isIP } from 'node:net';
 import { toBinary } from '@bufbuild/protobuf';
+import { typeName, unpack } from '@varka/decide/any.ts';
 import { durationMs } from '@varka/decide/duration.ts';
 import type { Problems } from '@varka/decide/problems.ts';
 import { TrafficDirection } from '@varka/xds/gen/envoy/config/core/v3/base_pb.ts';
@@ -20,7 +21,6 @@ import type { CompileContext } from './compile-context.ts';
 import { compileHttpConnectionManager } from './compile-http-filter-chain.ts';
 import { compileListenerFilters } from './compile-listener-filters.ts';
 import { compileTcpProxy } from './compile-tcp-proxy.ts';
-import { typeName, unpack } from './extensions.ts';
 import type { FilterChain, FilterChainMatch, ListenerTable, NetworkFilter } from './tables.ts';
 
 /** Listener.per_connection_buffer_limit_bytes. */

@@ -1,9 +1,9 @@
 // The extensions (google.protobuf.Any types) that Varka knows; anything else in a resource is refused by its type's name.
-import { createRegistry, type DescMessage, type MessageShape, type Registry } from '@bufbuild/protobuf';
-import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt';
-import type { Problems } from '@varka/decide/problems.ts';
+import { createRegistry, type Registry } from '@bufbuild/protobuf';
 import { BootstrapSchema } from '@varka/xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { FileAccessLogSchema } from '@varka/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
+import { CorsPolicySchema, CorsSchema } from '@varka/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
+import { HTTPFaultSchema } from '@varka/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { RouterSchema } from '@varka/xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import { HttpInspectorSchema } from '@varka/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '@varka/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
@@ -22,6 +22,9 @@ export function extensionRegistry(): Registry {
     HttpConnectionManagerSchema,
     TcpProxySchema,
     RouterSchema,
+    CorsSchema,
+    CorsPolicySchema,
+    HTTPFaultSchema,
     OriginalDstSchema,
     HttpInspectorSchema,
     TlsInspectorSchema,
@@ -30,25 +33,4 @@ export function extensionRegistry(): Registry {
     PreviousHostsPredicateSchema,
   );
   return known;
-}
-
-/** The message's full name, which is what follows the last slash of a type URL. */
-export function typeName(any: Any): string {
-  return any.typeUrl.slice(any.typeUrl.lastIndexOf('/') + 1);
-}
-
-/** The Any as that message, or a problem saying that its bytes are not one. Call it when the type name matches. */
-export function unpack<Desc extends DescMessage>(
-  any: Any,
-  schema: Desc,
-  problems: Problems,
-): MessageShape<Desc> | undefined {
-  try {
-    const message = anyUnpack(any, schema);
-    if (message === undefined) problems.add(`expected ${schema.typeName}, found ${typeName(any)}`);
-    return message;
-  } catch (error) {
-    problems.add(`${schema.typeName} cannot be decoded: ${(error as Error).message}`);
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 // What the data path reads: compiled from xDS once, immutable, swapped in one step (see runtime.ts).
 import type { RouteTable } from '@varka/decide/route-table.ts';
+import type { HttpFilter } from '../filters/http-filter.ts';
 import type { AccessLogger } from '../observe/access-log.ts';
 import type { HttpStats, TcpStats } from '../observe/stats.ts';
 
@@ -14,6 +15,8 @@ export interface RouteSource {
 export interface HttpConnectionManagerConfig {
   readonly statPrefix: string;
   readonly routes: RouteSource;
+  /** In the listener's order; the router, which is last, is not among them. */
+  readonly filters: readonly HttpFilter[];
   readonly accessLogs: readonly AccessLogger[];
   /** Value of the `server` response header; undefined passes the upstream's through. */
   readonly serverName: string | undefined;
