@@ -1,13 +1,12 @@
 // One pod in the fabric: the processes started for it, and connections made as they would make them.
 import { spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, statSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { accessSync, constants, statSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pipe } from '../netlink/libc.ts';
 import type { PodNetworkOptions, PodProcess, PodSandbox, SpawnOptions } from '../sandbox/pod-network.ts';
 import { signalProcess } from '../sandbox/processes.ts';
+import { standardStreams } from '../sandbox/standard-streams.ts';
 import { POD_VARIABLE, podMark, processesOf, recordSession } from './belongings.ts';
 import { connectAs } from './preload/connecting.ts';
 import type { Membership } from './preload/fabric.ts';
@@ -44,28 +43,18 @@ export class LoopbackSandbox implements PodSandbox {
     if (command === undefined) throw new TypeError('a process needs a command');
     this.#assertAlive();
     const env = this.#environment(options.env);
-    const [program = command, ...args] = tied(argv, env);
-    const out = pipe();
-    const err = pipe();
+    const streams = standardStreams(tied(argv, env), options);
+    const [program = command, ...args] = streams.argv;
     try {
-      const child = spawn(program, args, {
-        env,
-        cwd: options.cwd,
-        detached: true,
-        stdio: ['ignore', out.write, err.write],
-      });
+      const child = spawn(program, args, { env, cwd: options.cwd, detached: true, stdio: streams.stdio });
       if (child.pid !== undefined) {
         this.#leaders.add(child.pid);
         recordSession(this.#parts.network, child.pid);
       }
-      return { child, stdout: reader(out.read), stderr: reader(err.read) };
+      return streams.attach(child);
     } catch (error) {
-      closeSync(out.read);
-      closeSync(err.read);
+      streams.abandon();
       throw error;
-    } finally {
-      closeSync(out.write);
-      closeSync(err.write);
     }
   }
 
@@ -124,10 +113,6 @@ export class LoopbackSandbox implements PodSandbox {
   #assertAlive(): void {
     if (this.#destroyed !== undefined) throw new Error(`the pod at ${this.ip} is being removed`);
   }
-}
-
-function reader(fd: number): Socket {
-  return new Socket({ fd, readable: true, writable: false });
 }
 
 /**

@@ -1,4 +1,5 @@
 // The handful of libc calls that Node has no words for: namespaces, mounts, raw sockets.
+import { closeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 
@@ -22,6 +23,11 @@ const raw = {
   pipe2: libc.func('int pipe2(void *fds, int flags)'),
   fcntl: libc.func('int fcntl(int fd, int command, long argument)'),
   waitpid: libc.func('int waitpid(int pid, void *status, int options)'),
+  posix_openpt: libc.func('int posix_openpt(int flags)'),
+  grantpt: libc.func('int grantpt(int fd)'),
+  unlockpt: libc.func('int unlockpt(int fd)'),
+  ptsname_r: libc.func('int ptsname_r(int fd, void *name, size_t length)'),
+  ioctl: libc.func('int ioctl(int fd, ulong request, const void *argument)'),
 };
 
 export const CLONE_FS = 0x00000200;
@@ -53,6 +59,10 @@ const FD_CLOEXEC = 1;
 const WNOHANG = 1;
 /** open(2): a descriptor that only names the file; Node has no word for it. */
 export const O_PATH = 0o10000000;
+const O_RDWR = 2;
+const O_NOCTTY = 0o400;
+const O_NONBLOCK = 0o4000;
+const TIOCSWINSZ = 0x5414;
 
 /** A system call the kernel refused: `code` is errno's name, `doing` what it was wanted for. */
 export class KernelError extends Error {
@@ -124,6 +134,28 @@ export function pipe(): { read: number; write: number } {
   const fds = Buffer.alloc(8);
   check(raw.pipe2(fds, O_CLOEXEC), 'make a pipe for a container’s output');
   return { read: fds.readInt32LE(0), write: fds.readInt32LE(4) };
+}
+
+/** The controlling side of a new terminal, which does not block, and the path of the side that programs open. */
+export function openTerminal(): { fd: number; path: string } {
+  const doing = 'make a terminal for a command';
+  const fd = check(raw.posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), doing);
+  try {
+    check(raw.grantpt(fd), doing);
+    check(raw.unlockpt(fd), doing);
+    const name = Buffer.alloc(64);
+    check(-raw.ptsname_r(fd, name, name.length), doing);
+    return { fd, path: name.toString('latin1', 0, name.indexOf(0)) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** ioctl_tty(2): struct winsize is rows, columns and two that nobody uses. The terminal's programs get SIGWINCH. */
+export function setTerminalSize(fd: number, { rows, columns }: { rows: number; columns: number }): void {
+  const size = Buffer.from(Uint16Array.of(rows, columns, 0, 0).buffer);
+  check(raw.ioctl(fd, TIOCSWINSZ, size), 'set the size of a terminal');
 }
 
 export function setCloseOnExec(fd: number): void {

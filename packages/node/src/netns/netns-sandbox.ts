@@ -3,9 +3,10 @@ import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AF_INET, pipe, SOCK_STREAM, socket } from '../netlink/libc.ts';
+import { AF_INET, SOCK_STREAM, socket } from '../netlink/libc.ts';
 import type { Mount, PodProcess, PodSandbox, SpawnOptions } from '../sandbox/pod-network.ts';
 import { signalProcess } from '../sandbox/processes.ts';
+import { standardStreams } from '../sandbox/standard-streams.ts';
 import { mountInContainer } from './container-mounts.ts';
 import {
   closeNamespaces,
@@ -43,25 +44,20 @@ export class NetnsSandbox implements PodSandbox {
   }
 
   /** As child_process.spawn: a program that cannot be started is told by the child's `error` event. */
-  spawn(argv: readonly string[], { env, cwd, mounts = [] }: SpawnOptions): PodProcess {
-    const [command, ...args] = argv;
-    if (command === undefined) throw new TypeError('a process needs a command');
+  spawn(argv: readonly string[], { env, cwd, mounts = [], ...options }: SpawnOptions): PodProcess {
+    if (argv.length === 0) throw new TypeError('a process needs a command');
     this.#assertAlive();
     const mnt = this.#mountNamespace(mounts);
-    const out = pipe();
-    const err = pipe();
+    const streams = standardStreams(argv, options);
+    const [command = '', ...args] = streams.argv;
     try {
       const child = insideNamespaces({ ...this.#namespaces, mnt }, () =>
-        spawn(command, args, { env, cwd, detached: true, stdio: ['ignore', out.write, err.write] }),
+        spawn(command, args, { env, cwd, detached: true, stdio: streams.stdio }),
       );
-      return { child, stdout: reader(out.read), stderr: reader(err.read) };
+      return streams.attach(child);
     } catch (error) {
-      closeSync(out.read);
-      closeSync(err.read);
+      streams.abandon();
       throw error;
-    } finally {
-      closeSync(out.write);
-      closeSync(err.write);
     }
   }
 
@@ -122,10 +118,6 @@ export class NetnsSandbox implements PodSandbox {
   #assertAlive(): void {
     if (this.#destroyed !== undefined) throw new Error(`the pod at ${this.ip} is being removed`);
   }
-}
-
-function reader(fd: number): Socket {
-  return new Socket({ fd, readable: true, writable: false });
 }
 
 function networkOf(pid: number): string | undefined {
