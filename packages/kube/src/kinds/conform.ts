@@ -12,7 +12,7 @@ export interface TypeMismatch {
 }
 
 export interface Conformed {
-  /** A copy with defaults filled in and unknown fields left out. */
+  /** A copy, with defaults filled in and unknown fields left out. */
   readonly value: unknown;
   readonly mismatches: readonly TypeMismatch[];
   readonly causes: readonly StatusCause[];
@@ -20,8 +20,9 @@ export interface Conformed {
   readonly unknown: readonly string[];
 }
 
-export function conform(schema: Schema, value: unknown): Conformed {
-  const walk = new Walk();
+/** Without `defaults` the copy holds only what is given. */
+export function conform(schema: Schema, value: unknown, { defaults = true } = {}): Conformed {
+  const walk = new Walk(defaults);
   const copy = walk.visit(schema, value, '');
   return { value: copy, mismatches: walk.mismatches, causes: walk.causes, unknown: walk.unknown };
 }
@@ -39,6 +40,11 @@ class Walk {
   readonly mismatches: TypeMismatch[] = [];
   readonly causes: StatusCause[] = [];
   readonly unknown: string[] = [];
+  readonly #defaults: boolean;
+
+  constructor(defaults: boolean) {
+    this.#defaults = defaults;
+  }
 
   visit(schema: Schema, value: unknown, path: string): unknown {
     if (schema['x-kubernetes-int-or-string'] === true) return this.#intOrString(schema, value, path);
@@ -83,7 +89,7 @@ class Walk {
       }
     }
     for (const [key, below] of Object.entries(properties ?? {})) {
-      if (copy[key] === undefined && below.default !== undefined) {
+      if (this.#defaults && copy[key] === undefined && below.default !== undefined) {
         // Visited so that defaults below a default apply too (structural defaulting).
         copy[key] = this.visit(below, structuredClone(below.default), fieldPath(path, key));
       }
@@ -237,7 +243,7 @@ class Walk {
 
 /** What would be wrong with the value under a sub-schema of anyOf and its kin; these neither default nor prune. */
 function trial(schema: Schema, value: unknown, path: string): StatusCause[] {
-  const walk = new Walk();
+  const walk = new Walk(false);
   walk.visit({ ...schema, 'x-kubernetes-preserve-unknown-fields': true }, value, path);
   return [
     ...walk.causes,

@@ -6,6 +6,9 @@ import { jsonErrorOffset } from './json-place.ts';
 import { parseMediaType } from './media-type.ts';
 import { decodeProtobuf, PROTOBUF } from './protobuf.ts';
 
+/** JSON or YAML; JSON is YAML. */
+export const APPLY_PATCH = 'application/apply-patch+yaml';
+
 /** Kubernetes' limit for a request body. */
 export const BODY_LIMIT = 3 * 1024 * 1024;
 
@@ -41,6 +44,7 @@ export function decodeBody(bytes: Buffer, contentType: string | undefined): unkn
     case 'application/strategic-merge-patch+json':
       return shallowEnough(parseJson(bytes));
     case 'application/yaml':
+    case APPLY_PATCH:
       return shallowEnough(parseYaml(bytes));
     case PROTOBUF:
       return decodeProtobuf(bytes);

@@ -21,7 +21,13 @@ export async function bootstrap(context: ServerContext): Promise<void> {
     if (context.store.get(resourceOf(row), namespace, name) !== undefined) return;
     const target: Target = { row, version: 'v1', ...(namespace === undefined ? {} : { namespace }) };
     await writer
-      .create(target, object, { dryRun: false, fieldValidation: 'Strict', warnings: [] })
+      .create(target, object, {
+        dryRun: false,
+        fieldValidation: 'Strict',
+        warnings: [],
+        manager: 'varka',
+        named: false,
+      })
       .catch((error: unknown) => {
         if (!isStatus(error, 'AlreadyExists')) throw error;
       });

@@ -32,7 +32,7 @@ export function schemaOf(row: KindRow, version: string): Schema {
 }
 
 export interface Decoded {
-  /** A copy that nobody else holds, defaulted and pruned. */
+  /** A copy that nobody else holds, pruned, and defaulted unless asked otherwise; without managedFields. */
   readonly object: KubeObject;
   readonly causes: readonly StatusCause[];
 }
@@ -44,11 +44,12 @@ export function decodeObject(
   body: unknown,
   validation: FieldValidation,
   warnings: string[],
+  { defaults = true } = {},
 ): Decoded {
   if (!isRecord(body))
     throw StatusError.badRequest(`the request body must be a ${row.kind} object, not ${describe(body)}`);
   checkType(row, version, body);
-  const result = conform(schemaOf(row, version), body);
+  const result = conform(schemaOf(row, version), body, { defaults });
   const [mismatch] = result.mismatches;
   const mismatchCauses: StatusCause[] = [];
   if (mismatch !== undefined) {

@@ -2,7 +2,8 @@
 import { record } from '../kinds/pod-template.ts';
 import { projectRow } from '../kinds/rows/project.ts';
 import type { KubeObject } from '../object.ts';
-import type { WriteOptions, Writer } from './writer.ts';
+import type { WriteOptions } from './write-options.ts';
+import type { Writer } from './writer.ts';
 
 export function requestProject(writer: Writer, request: KubeObject, options: WriteOptions): Promise<KubeObject> {
   const { displayName, description } = record(request);

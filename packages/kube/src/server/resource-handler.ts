@@ -1,13 +1,15 @@
 // One request for objects of one kind: the verb, the subresource, and who does it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { conform } from '../kinds/conform.ts';
+import { required } from '../kinds/names.ts';
+import { resourceOf } from '../kinds/row.ts';
 import { projectRequestRow, tokenRequestSchema } from '../kinds/rows/reviews.ts';
 import type { KubeObject } from '../object.ts';
 import { StatusError } from '../status-error.ts';
 import type { Access } from './access/access.ts';
 import { answerReview } from './access/reviews.ts';
 import type { User } from './access/user.ts';
-import { decodeBody, readBody } from './body.ts';
+import { APPLY_PATCH, decodeBody, readBody } from './body.ts';
 import type { ServerContext, Target } from './context.ts';
 import { Deleter, deleteOptionsOf } from './deleter.ts';
 import { parseMediaType, type Wanted, wanted } from './media-type.ts';
@@ -19,7 +21,8 @@ import { Reader } from './reader.ts';
 import { sendObject } from './reply.ts';
 import { scaleOf, scaleSchema, withScale } from './scale.ts';
 import { watch } from './watch.ts';
-import { optionsOf, Writer } from './writer.ts';
+import { optionsOf, type WriteOptions } from './write-options.ts';
+import { Writer } from './writer.ts';
 
 interface Call {
   readonly target: Target;
@@ -81,7 +84,7 @@ export class ResourceHandler {
             `an object of kind ${target.row.kind} is created in a namespace: post to /namespaces/NAME/${target.row.plural}`,
           );
         }
-        const created = await this.#writer.create(target, await this.#body(call), optionsOf(query, call.warnings));
+        const created = await this.#writer.create(target, await this.#body(call), this.#options(call));
         return this.#send(call, 201, this.#reader.shapeOne(target, created, form, query));
       }
       case 'DELETE': {
@@ -104,11 +107,11 @@ export class ResourceHandler {
 
   /** An object that is created only to be answered. */
   async #answer(call: Call): Promise<void> {
-    const { target, query, user, request } = call;
+    const { target, user, request } = call;
     const { row, version, namespace, name } = target;
     if (name !== undefined) throw StatusError.of(404, 'NotFound', 'the server could not find the requested resource');
     if (request.method !== 'POST') throw notAllowed(request.method);
-    const options = optionsOf(query, call.warnings);
+    const options = this.#options(call);
     const body = await this.#body(call);
     const { object, causes } = decodeObject(row, version, body, options.fieldValidation, call.warnings);
     if (causes.length > 0) throw StatusError.invalid(row, object.metadata?.name ?? '', causes);
@@ -127,10 +130,10 @@ export class ResourceHandler {
         return this.#send(call, 200, this.#reader.shapeOne(target, this.#reader.get(target), form, query));
       case 'PUT': {
         const body = await this.#body(call);
-        return this.#sendOne(call, await this.#writer.update(target, () => body, optionsOf(query, call.warnings)));
+        return this.#sendOne(call, await this.#writer.update(target, () => body, this.#options(call)));
       }
       case 'PATCH':
-        return this.#sendOne(call, await this.#patch(call, target));
+        return isApply(request) ? this.#apply(call, target) : this.#sendOne(call, await this.#patch(call, target));
       case 'DELETE': {
         const options = deleteOptionsOf(await this.#body(call), query);
         const deletion = await this.#deleter.delete(target, options, call.warnings);
@@ -155,7 +158,7 @@ export class ResourceHandler {
         return this.#send(
           call,
           201,
-          await bind(this.#context, target, await this.#body(call), optionsOf(query, []).dryRun),
+          await bind(this.#context, target, await this.#body(call), this.#options(call).dryRun),
         );
       case 'POST token': {
         const account = this.#reader.get(target);
@@ -172,14 +175,33 @@ export class ResourceHandler {
       case 'PUT status':
       case 'PUT finalize': {
         const body = await this.#body(call);
-        return this.#sendOne(call, await this.#writer.update(target, () => body, optionsOf(query, call.warnings)));
+        return this.#sendOne(call, await this.#writer.update(target, () => body, this.#options(call)));
       }
       case 'PATCH status':
+        return isApply(request) ? this.#apply(call, target) : this.#sendOne(call, await this.#patch(call, target));
       case 'PATCH finalize':
         return this.#sendOne(call, await this.#patch(call, target));
       default:
         throw notAllowed(request.method);
     }
+  }
+
+  /** Server-side apply. */
+  async #apply(call: Call, target: NamedTarget): Promise<void> {
+    const { query, user, form } = call;
+    if ((query.get('fieldManager') ?? '') === '')
+      throw StatusError.invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
+        required('fieldManager', 'is required for apply patch'),
+      ]);
+    const force = query.get('force') === 'true';
+    // Who may only change an object may not create it this way.
+    const { row, namespace, name } = target;
+    if (this.#context.store.get(resourceOf(row), namespace, name) === undefined) {
+      const where = namespace === undefined ? {} : { namespace };
+      this.#access.require(user, { verb: 'create', group: row.group, resource: row.plural, ...where, name });
+    }
+    const { object, created } = await this.#writer.apply(target, await this.#body(call), force, this.#options(call));
+    this.#send(call, created ? 201 : 200, this.#reader.shapeOne(target, object, form, query));
   }
 
   async #patch(call: Call, target: NamedTarget): Promise<KubeObject> {
@@ -189,7 +211,7 @@ export class ResourceHandler {
     return this.#writer.update(
       target,
       (current) => applyPatchTo(current as Record<string, unknown>, patch, type, schema),
-      optionsOf(call.query, call.warnings),
+      this.#options(call),
     );
   }
 
@@ -213,9 +235,13 @@ export class ResourceHandler {
           type === undefined ? body : applyPatchTo(before as Record<string, unknown>, body, type, scaleSchema);
         return withScale(target.row, current, conform(scaleSchema, scale).value, paths);
       },
-      optionsOf(call.query, call.warnings),
+      this.#options(call),
     );
     return this.#send(call, 200, scaleOf(changed, paths));
+  }
+
+  #options({ query, request, warnings }: Call): WriteOptions {
+    return optionsOf(query, request.headers['user-agent'], warnings);
   }
 
   async #body(call: Call): Promise<unknown> {
@@ -236,16 +262,16 @@ function isWatch(query: URLSearchParams): boolean {
   return text === 'true' || text === '1' || text === '';
 }
 
+const isApply = (request: IncomingMessage): boolean =>
+  parseMediaType(request.headers['content-type'] ?? '').type === APPLY_PATCH;
+
 function patchTypeOf(request: IncomingMessage, strategic: boolean): PatchType {
   const { type } = parseMediaType(request.headers['content-type'] ?? '');
-  if (type === 'application/apply-patch+yaml' || type === 'application/apply-patch+cbor') {
-    throw StatusError.unsupportedMediaType(
-      'server-side apply is not supported here: use client-side apply (kubectl apply without --server-side)',
-    );
-  }
   const found = PATCH_TYPES[type];
   if (found !== undefined && (found !== 'strategic' || strategic)) return found;
-  const accepted = Object.keys(PATCH_TYPES).filter((one) => strategic || PATCH_TYPES[one] !== 'strategic');
+  const accepted = [...Object.keys(PATCH_TYPES), APPLY_PATCH].filter(
+    (one) => strategic || PATCH_TYPES[one] !== 'strategic',
+  );
   throw StatusError.unsupportedMediaType(
     `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
   );

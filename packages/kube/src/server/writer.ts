@@ -1,23 +1,36 @@
 // Creating and changing objects: the steps every write goes through, in their order.
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { isRecord } from '../kinds/conform.ts';
 import { generatedName } from '../kinds/generated-name.ts';
-import { forbidden } from '../kinds/names.ts';
-import { record, strings } from '../kinds/pod-template.ts';
+import { apiVersionOf } from '../kinds/kind.ts';
+import { record } from '../kinds/pod-template.ts';
 import { type KindRow, refOf, resourceOf, type View } from '../kinds/row.ts';
 import type { KubeObject, ObjectMeta, StatusCause } from '../object.ts';
-import { StatusError } from '../status-error.ts';
+import { isStatus, StatusError } from '../status-error.ts';
 import { RevisionConflict } from '../store/store-error.ts';
 import type { AdmissionRequest } from './admission.ts';
+import {
+  afterUpdate,
+  applyConfiguration,
+  checkConfiguration,
+  type Entry,
+  entriesOf,
+  type Manager,
+  toManagedFields,
+} from './apply/managers.ts';
 import { inVersion, type ServerContext, type Target, timestamp } from './context.ts';
 import { isFinished } from './deletion-state.ts';
-import { decodeObject, type FieldValidation, metadataProblems } from './object-check.ts';
+import { decodeObject, metadataProblems, schemaOf } from './object-check.ts';
+import { checkIdentity, finalizerProblems, hasGeneration, keptMetadata, setGeneration } from './object-metadata.ts';
+import type { WriteOptions } from './write-options.ts';
 
-export interface WriteOptions {
-  readonly dryRun: boolean;
-  readonly fieldValidation: FieldValidation;
-  /** Collects what the client is told in Warning headers. */
-  readonly warnings: string[];
+type NamedTarget = Target & { readonly name: string };
+
+/** What an object is to be, and for an apply who manages what in it. */
+interface Change {
+  readonly body: unknown;
+  readonly entries?: readonly Entry[];
 }
 
 /** Rounds of read, change and write before a busy object is given up on. */
@@ -30,7 +43,11 @@ export class Writer {
     this.#context = context;
   }
 
-  async create(target: Target, body: unknown, options: WriteOptions): Promise<KubeObject> {
+  create(target: Target, body: unknown, options: WriteOptions): Promise<KubeObject> {
+    return this.#create(target, { body }, options);
+  }
+
+  async #create(target: Target, { body, entries }: Change, options: WriteOptions): Promise<KubeObject> {
     const { row, version, namespace } = target;
     if (row.view !== undefined) {
       const kept = this.#kept(row, version, body, options);
@@ -44,6 +61,8 @@ export class Writer {
     row.rules?.prepareCreate?.(draft);
     this.#refuseIfInvalid(row, draft, [...decoded.causes, ...(row.rules?.validate?.(draft) ?? [])]);
     const admitted = await this.#admit(target, { operation: 'CREATE', object: draft }, options);
+    if (entries !== undefined || options.named)
+      setEntries(admitted, entries ?? this.#afterUpdate([], undefined, admitted, target, options));
     const release = resourceOf(row) === 'services' ? this.#context.addresses.assign(admitted) : undefined;
     try {
       if (options.dryRun) {
@@ -64,15 +83,81 @@ export class Writer {
    * Changes an object: `change` gets the current one, in the client's version, and returns the wanted one.
    * When others write in between it is asked again, unless the wanted one names a revision.
    */
-  async update(
-    target: Target & { readonly name: string },
-    change: (current: KubeObject) => unknown,
+  update(target: NamedTarget, change: (current: KubeObject) => unknown, options: WriteOptions): Promise<KubeObject> {
+    return this.#update(target, (current) => ({ body: change(current) }), options);
+  }
+
+  /** Server-side apply: creates the object, or brings what the manager has applied before up to date. */
+  async apply(
+    target: NamedTarget,
+    config: unknown,
+    force: boolean,
+    options: WriteOptions,
+  ): Promise<{ readonly object: KubeObject; readonly created: boolean }> {
+    const { row, version, namespace, name, subresource } = target;
+    checkConfiguration(config, row, version);
+    const given = decodeObject(row, version, config, options.fieldValidation, options.warnings, { defaults: false });
+    if (row.view !== undefined) {
+      const { of } = row.view;
+      const kept = {
+        ...row.view.keep(given.object),
+        apiVersion: apiVersionOf({ group: of.group, version: of.storageVersion }),
+        kind: of.kind,
+      };
+      const applied = await this.apply(behindView(target, row.view), kept, force, options);
+      return { ...applied, object: inVersion(applied.object, row, version) };
+    }
+    const schema = schemaOf(row, version);
+    const manager: Manager = {
+      name: options.manager,
+      operation: 'Apply',
+      apiVersion: apiVersionOf({ group: row.group, version }),
+      ...(subresource === undefined ? {} : { subresource }),
+    };
+    const apply = (live: KubeObject): Change => {
+      const { object, entries } = applyConfiguration(
+        live,
+        given.object,
+        schema,
+        manager,
+        force,
+        timestamp(this.#context.now()),
+      );
+      return { body: object, entries };
+    };
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      try {
+        if (this.#context.store.get(resourceOf(row), namespace, name) !== undefined)
+          return { object: await this.#update(target, apply, options), created: false };
+        const metadata = { ...given.object.metadata, name };
+        if (subresource !== undefined) throw StatusError.notFound(row, name);
+        if (metadata.uid !== undefined || (metadata.resourceVersion ?? '') !== '')
+          throw StatusError.conflict(
+            row,
+            name,
+            'the configuration names a uid or resourceVersion, and there is no such object',
+          );
+        const { entries = [] } = apply({});
+        const created = await this.#create(target, { body: { ...given.object, metadata }, entries }, options);
+        return { object: created, created: true };
+      } catch (error) {
+        // Somebody created it in between, or deleted it.
+        const there = this.#context.store.get(resourceOf(row), namespace, name) !== undefined;
+        if (!isStatus(error, there ? 'AlreadyExists' : 'NotFound') || subresource !== undefined) throw error;
+      }
+    }
+    throw StatusError.conflict(row, name);
+  }
+
+  async #update(
+    target: NamedTarget,
+    change: (current: KubeObject) => Change,
     options: WriteOptions,
   ): Promise<KubeObject> {
     const { row, version, namespace, name, subresource } = target;
     if (row.view !== undefined) {
       const keptChange = (current: KubeObject) =>
-        this.#kept(row, version, change(inVersion(current, row, version)), options);
+        this.#kept(row, version, change(inVersion(current, row, version)).body, options);
       return inVersion(await this.update(behindView(target, row.view), keptChange, options), row, version);
     }
     const resource = resourceOf(row);
@@ -81,7 +166,8 @@ export class Writer {
       if (stored === undefined) throw StatusError.notFound(row, name);
       const current = inVersion(stored, row, version);
       const warnings: string[] = [];
-      const decoded = decodeObject(row, version, change(current), options.fieldValidation, warnings);
+      const { body, entries } = change(current);
+      const decoded = decodeObject(row, version, body, options.fieldValidation, warnings);
       const draft = decoded.object;
       checkIdentity(row, draft, current, namespace);
       draft.metadata = keptMetadata(draft.metadata ?? {}, current.metadata ?? {}, row);
@@ -104,6 +190,10 @@ export class Writer {
             { ...options, warnings },
           );
       options.warnings.push(...warnings);
+      const known = givenEntries(body) ?? entriesOf(current);
+      if (entries !== undefined) setEntries(admitted, entries);
+      else if (subresource === undefined && (options.named || known.length > 0))
+        setEntries(admitted, this.#afterUpdate(known, current, admitted, target, options));
       if (isDeepStrictEqual(admitted, current)) return current;
       setGeneration(admitted, current);
       const release =
@@ -125,6 +215,21 @@ export class Writer {
       }
     }
     throw StatusError.conflict(row, name);
+  }
+
+  #afterUpdate(
+    entries: readonly Entry[],
+    before: KubeObject | undefined,
+    after: KubeObject,
+    { row, version }: Target,
+    options: WriteOptions,
+  ): Entry[] {
+    const manager: Manager = {
+      name: options.manager,
+      operation: 'Update',
+      apiVersion: apiVersionOf({ group: row.group, version }),
+    };
+    return afterUpdate(entries, before, after, schemaOf(row, version), manager, timestamp(this.#context.now()));
   }
 
   /** What a client wrote of a kind that is a view, as the object that is kept. */
@@ -228,63 +333,24 @@ export class Writer {
   }
 }
 
+/** The managers that a client wrote into the object itself, as kubectl does when it takes over from client-side apply. */
+function givenEntries(body: unknown): Entry[] | undefined {
+  const object: KubeObject = isRecord(body) ? body : {};
+  return object.metadata?.managedFields === undefined ? undefined : entriesOf(object);
+}
+
+function setEntries(object: KubeObject, entries: readonly Entry[]): void {
+  const { managedFields: _, ...metadata } = object.metadata ?? {};
+  const kept = toManagedFields(entries);
+  object.metadata = kept.length === 0 ? metadata : { ...metadata, managedFields: kept };
+}
+
 /** The kind whose objects a view shows. */
 const behindView = <T extends Target>(target: T, view: View): T => ({
   ...target,
   row: view.of,
   version: view.of.storageVersion,
 });
-
-/** Kinds that have a spec count its changes; Namespace and Service never did. */
-function hasGeneration(row: KindRow): boolean {
-  return (
-    row.schema.properties?.['spec'] !== undefined &&
-    !(row.group === '' && (row.kind === 'Namespace' || row.kind === 'Service' || row.kind === 'Node'))
-  );
-}
-
-function checkIdentity(row: KindRow, draft: KubeObject, current: KubeObject, namespace: string | undefined): void {
-  const { metadata = {} } = draft;
-  const name = current.metadata?.name ?? '';
-  if (metadata.name !== undefined && metadata.name !== name) {
-    throw StatusError.badRequest(
-      `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
-    );
-  }
-  if (metadata.namespace !== undefined && metadata.namespace !== (namespace ?? '')) {
-    throw StatusError.badRequest(
-      'the namespace of the provided object does not match the namespace sent on the request',
-    );
-  }
-  if (
-    metadata.resourceVersion !== undefined &&
-    metadata.resourceVersion !== '' &&
-    metadata.resourceVersion !== current.metadata?.resourceVersion
-  ) {
-    throw StatusError.conflict(row, name);
-  }
-  if (metadata.uid !== undefined && metadata.uid !== current.metadata?.uid) {
-    throw StatusError.conflict(
-      row,
-      name,
-      `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${current.metadata?.uid}`,
-    );
-  }
-}
-
-/** What the server alone sets stays as it is. */
-function keptMetadata(draft: ObjectMeta, current: ObjectMeta, row: KindRow): ObjectMeta {
-  const { labels, annotations, finalizers, ownerReferences } = draft;
-  const { labels: _l, annotations: _a, finalizers: _f, ownerReferences: _o, ...kept } = current;
-  return {
-    ...kept,
-    ...(hasGeneration(row) && kept.generation === undefined ? { generation: 1 } : {}),
-    ...(labels === undefined ? {} : { labels: strings(labels) }),
-    ...(annotations === undefined ? {} : { annotations: strings(annotations) }),
-    ...(ownerReferences === undefined || ownerReferences.length === 0 ? {} : { ownerReferences }),
-    ...(finalizers === undefined || finalizers.length === 0 ? {} : { finalizers }),
-  };
-}
 
 /** A write to a subresource changes its own part only; the rest stays as stored. */
 function subresourcePart(draft: KubeObject, current: KubeObject, subresource: string): KubeObject {
@@ -293,39 +359,4 @@ function subresourcePart(draft: KubeObject, current: KubeObject, subresource: st
   }
   const { status, ...rest } = current;
   return draft['status'] === undefined ? rest : { ...rest, status: draft['status'] };
-}
-
-function setGeneration(object: KubeObject, current: KubeObject): void {
-  const { generation } = current.metadata ?? {};
-  if (generation === undefined || object.metadata === undefined) return;
-  const { metadata: _m, status: _s, ...wanted } = object;
-  const { metadata: __m, status: __s, ...before } = current;
-  if (!isDeepStrictEqual(wanted, before)) object.metadata = { ...object.metadata, generation: generation + 1 };
-}
-
-function finalizerProblems(object: KubeObject, current: KubeObject): StatusCause[] {
-  if (current.metadata?.deletionTimestamp === undefined) return [];
-  const before = new Set(current.metadata.finalizers ?? []);
-  const added = (object.metadata?.finalizers ?? []).filter((one) => !before.has(one));
-  if (added.length === 0) return [];
-  return [
-    forbidden(
-      'metadata.finalizers',
-      `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
-    ),
-  ];
-}
-
-export function optionsOf(query: URLSearchParams, warnings: string[]): WriteOptions {
-  const dryRun = query.getAll('dryRun');
-  if (dryRun.some((one) => one !== 'All' && one !== '')) {
-    throw StatusError.badRequest(`dryRun: Unsupported value: ${JSON.stringify(dryRun[0])}: supported values: "All"`);
-  }
-  const validation = query.get('fieldValidation') ?? '';
-  if (validation !== '' && validation !== 'Ignore' && validation !== 'Warn' && validation !== 'Strict') {
-    throw StatusError.badRequest(
-      `fieldValidation: Unsupported value: ${JSON.stringify(validation)}: supported values: "Ignore", "Strict", "Warn"`,
-    );
-  }
-  return { dryRun: dryRun.includes('All'), fieldValidation: validation === '' ? 'Warn' : validation, warnings };
 }

@@ -1,12 +1,12 @@
 // core/v1 PersistentVolumeClaim and PersistentVolume, and storage.k8s.io/v1 StorageClass.
 import { record } from '../pod-template.ts';
 import { ageColumn, type Column, type KindRow, nameColumn, pathColumn } from '../row.ts';
-import { anything, bool, list, map, obj, quantity, setOf, str } from '../schema.ts';
+import { anything, bool, list, map, obj, quantity, str } from '../schema.ts';
 import { condition, labelSelector, objectReference } from '../schemas/meta.ts';
 
 const NOTICE = 'no volumes are provisioned here: a claim stays Pending';
 
-const accessModes = setOf(str(), 'ReadWriteOnce, ReadOnlyMany, ReadWriteMany or ReadWriteOncePod.');
+const accessModes = list(str(), 'ReadWriteOnce, ReadOnlyMany, ReadWriteMany or ReadWriteOncePod.');
 const dataSource = obj({ apiGroup: str(), kind: str(), name: str(), namespace: str() });
 
 /** A claim's spec; StatefulSets and Tekton have it as a template. */

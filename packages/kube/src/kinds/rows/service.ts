@@ -32,7 +32,7 @@ export const serviceRow: KindRow = {
   schema: obj({
     spec: obj(
       {
-        selector: map(str(), 'Labels of the pods behind the service.'),
+        selector: { ...map(str(), 'Labels of the pods behind the service.'), 'x-kubernetes-map-type': 'atomic' },
         ports: listBy('port', servicePort, 'Ports the service offers.', {
           'x-kubernetes-list-map-keys': ['port', 'protocol'],
         }),

@@ -29,7 +29,10 @@ export const objectMeta: Schema = obj(
     deletionGracePeriodSeconds: int64('Seconds the object has to end gracefully.'),
     finalizers: setOf(str(), 'Names that must be removed before the object really goes.'),
     ownerReferences: listBy('uid', ownerReference, 'Objects this one depends on; it goes when all of them are gone.'),
-    managedFields: list({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true }, 'Not kept by this server.'),
+    managedFields: list(
+      { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+      'Who set which fields; kept of writes that name a field manager.',
+    ),
     selfLink: str('No longer used.'),
   },
   [],
@@ -53,6 +56,7 @@ export const labelSelector: Schema = obj(
   },
   [],
   'Selects objects by their labels; an empty selector selects all.',
+  { 'x-kubernetes-map-type': 'atomic' },
 );
 
 export const condition = (extra: Readonly<Record<string, Schema>> = {}): Schema =>

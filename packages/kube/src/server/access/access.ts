@@ -22,8 +22,8 @@ export class Access {
   enter(request: IncomingMessage, url: URL): User {
     const self = this.#authenticator.userOf(request);
     if (self === undefined) throw StatusError.unauthorized();
-    const user = impersonated(request, self, (attributes) => this.#require(self, attributes));
-    this.#require(user, attributesOf(request.method ?? 'GET', url));
+    const user = impersonated(request, self, (attributes) => this.require(self, attributes));
+    this.require(user, attributesOf(request.method ?? 'GET', url));
     return user;
   }
 
@@ -37,7 +37,8 @@ export class Access {
     return authorize(user, attributes, this.grants);
   }
 
-  #require(user: User, attributes: Attributes): void {
+  /** Throws 403 unless the roles allow it. */
+  require(user: User, attributes: Attributes): void {
     if (!this.decide(user, attributes).allowed) throw refusal(user, attributes);
   }
 }
