@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { ImageCatalog, type ImageUse } from '../src/images/image-catalog.ts';
+import type { ContainerEngine } from '../src/images/container-engine.ts';
+import { ImageCatalog, type ImageProgram } from '../src/images/image-catalog.ts';
 import { parseImage } from '../src/images/image-reference.ts';
+import { ImageError, ImageResolver, type ImageUse } from '../src/images/image-resolver.ts';
 import { shellWords } from '../src/images/shell-words.ts';
 
 describe('image references', () => {
@@ -76,41 +78,147 @@ describe('the catalog', () => {
     ['rediss', undefined],
   ];
   for (const [image, program] of found) {
-    test(`${image} → ${program}`, () => assert.equal(catalog.resolve(image)?.entrypoint[0], program));
+    test(`${image} → ${program}`, () => assert.equal(catalog.resolve(image)?.program.entrypoint[0], program));
   }
 
+  test('a row that names the tag wins; one that merely stands in loses', () => {
+    const rows = new ImageCatalog([
+      { image: 'shop/cart', program: { entrypoint: ['/any'] }, standsIn: true },
+      { image: 'shop/cart', tags: ['v2'], program: { entrypoint: ['/v2'] }, standsIn: true },
+      { image: 'shop/*', program: { entrypoint: ['/mine'] } },
+    ]);
+    assert.equal(rows.resolve('shop/cart:v2')?.program.entrypoint[0], '/mine');
+    rows.replace([
+      { image: 'shop/cart', tags: ['v2'], program: { entrypoint: ['/v2'] } },
+      { image: 'shop/cart', program: { entrypoint: ['/any'] } },
+    ]);
+    assert.equal(rows.resolve('shop/cart:v2')?.program.entrypoint[0], '/v2');
+    assert.equal(rows.resolve('shop/cart')?.program.entrypoint[0], '/any');
+  });
+
+  test('what makes no sense is refused', () => {
+    assert.throws(() => new ImageCatalog([{ image: 'app:v1', program: { entrypoint: ['/x'] } }]), /not a repository/);
+    assert.throws(() => new ImageCatalog([{ image: 'app', program: { entrypoint: [] } }]), /empty command/);
+  });
+});
+
+describe('a container’s program', () => {
   const use = (over: Partial<ImageUse>): ImageUse => ({
     image: 'nobody/app:v1',
+    pullPolicy: 'IfNotPresent',
     container: 'app',
     containers: ['istio-proxy', 'app'],
     annotations: {},
     ...over,
   });
-  test('the pod’s annotation comes first, for its default container', () => {
+  const rows = [
+    { image: 'mine/app', program: { entrypoint: ['/mine'], env: { A: '1', B: '2' } } },
+    { image: 'demo/app', program: { entrypoint: ['/demo'] }, standsIn: true },
+  ];
+  const of = async (over: Partial<ImageUse>, engine?: ContainerEngine): Promise<ImageProgram> =>
+    (await new ImageResolver(new ImageCatalog(rows), engine).resolve(use(over), () => undefined)).program;
+
+  test('the pod’s annotation comes first, for its default container', async () => {
     const annotations = { 'varka.dev/command': 'node "my app.js"' };
-    assert.deepEqual(catalog.resolveFor(use({ annotations })), {
-      kind: 'program',
-      program: { entrypoint: ['node', 'my app.js'] },
-    });
-    assert.equal(catalog.resolveFor(use({ annotations, container: 'istio-proxy' })).kind, 'unknown');
+    assert.deepEqual(await of({ annotations }), { entrypoint: ['node', 'my app.js'] });
+    await assert.rejects(of({ annotations, container: 'istio-proxy' }), ImageError);
     const named = { 'varka.dev/command.istio-proxy': '["envoy", "-c"]' };
-    assert.deepEqual(catalog.resolveFor(use({ annotations: named, container: 'istio-proxy' })), {
-      kind: 'program',
-      program: { entrypoint: ['envoy', '-c'] },
+    assert.deepEqual(await of({ annotations: named, container: 'istio-proxy' }), { entrypoint: ['envoy', '-c'] });
+  });
+
+  test('annotations give directory and environment, to a known image too', async () => {
+    const annotations = { 'varka.dev/working-dir': '/srv', 'varka.dev/env': 'B=3 C="x y"' };
+    assert.deepEqual(await of({ image: 'mine/app', annotations }), {
+      entrypoint: ['/mine'],
+      workingDir: '/srv',
+      env: { A: '1', B: '3', C: 'x y' },
+    });
+    const json = { 'varka.dev/env.app': '{"D": "=1"}', 'varka.dev/command': 'x' };
+    assert.deepEqual(await of({ annotations: json }), { entrypoint: ['x'], env: { D: '=1' } });
+  });
+
+  const wrong: [annotation: string, value: string, complaint: RegExp][] = [
+    ['command', '[1]', /is not a command: it is not an array of strings/],
+    ['command', '[', /is not a command/],
+    ['command', '""  "', /open "/],
+    ['command', '', /it is empty/],
+    ['working-dir', 'src', /is not a directory: it is not absolute/],
+    ['env', 'A', /"A" has no name and value/],
+    ['env', '{"A": 1}', /not all of its values are strings/],
+  ];
+  for (const [annotation, value, complaint] of wrong) {
+    test(`varka.dev/${annotation}: ${value} is refused`, async () => {
+      const annotations = { [`varka.dev/${annotation}`]: value };
+      await assert.rejects(of({ image: 'mine/app', annotations }), (error) => {
+        assert.ok(error instanceof ImageError && error.reason === 'InvalidImageName', String(error));
+        assert.match(error.message, new RegExp(`^annotation varka\\.dev/${annotation} `));
+        assert.match(error.message, complaint);
+        return true;
+      });
+    });
+  }
+
+  test('a name that is none, and one that nobody knows', async () => {
+    await assert.rejects(of({ image: 'a b' }), /couldn't parse image name "a b": invalid reference format/);
+    await assert.rejects(of({}), (error) => {
+      assert.ok(error instanceof ImageError && error.reason === 'ErrImagePull');
+      assert.match(error.message, /varka\.yaml \(images: \[\{image: "nobody\/app", command.*install podman or docker/);
+      return true;
+    });
+    await assert.rejects(of({ pullPolicy: 'Never' }), (error) => {
+      assert.ok(error instanceof ImageError && error.reason === 'ErrImageNeverPull');
+      assert.match(
+        error.message,
+        /^Container image "nobody\/app:v1" is not present with pull policy of Never; add one to/,
+      );
+      return true;
     });
   });
 
-  test('what is wrong is said', () => {
-    const unknown = catalog.resolveFor(use({}));
-    assert.ok(unknown.kind === 'unknown');
-    assert.match(unknown.message, /images: \[\{image: "nobody\/app", command/);
-    for (const value of ['[1]', '[', '""  "', '']) {
-      const bad = catalog.resolveFor(use({ annotations: { 'varka.dev/command': value } }));
-      assert.ok(bad.kind === 'invalid', value);
-      assert.match(bad.message, /annotation varka\.dev\/command is not a command/);
+  describe('with a container engine', () => {
+    const image: ImageProgram = { entrypoint: ['/init'], root: { id: 'sha256:1', directory: '/images/1' } };
+    /** An engine that has these images, and can fetch those. */
+    function engineWith(present: string[], fetchable: string[] = []): ContainerEngine & { pulled: string[] } {
+      const pulled: string[] = [];
+      return {
+        pulled,
+        name: 'podman',
+        find: async (name) => (present.includes(name) ? image : undefined),
+        pull: async (name) => {
+          pulled.push(name);
+          if (!fetchable.includes(name)) throw new Error(`podman pull ${name}: no such host`);
+          present.push(name);
+        },
+      };
     }
-    assert.equal(catalog.resolveFor(use({ image: 'a b' })).kind, 'invalid');
-    assert.throws(() => new ImageCatalog([{ image: 'app:v1', program: { entrypoint: ['/x'] } }]), /not a repository/);
-    assert.throws(() => new ImageCatalog([{ image: 'app', program: { entrypoint: [] } }]), /empty command/);
+
+    test('its image comes before a program that stands in, but not before the user’s word', async () => {
+      const engine = engineWith(['demo/app', 'mine/app', 'nobody/app:v1']);
+      assert.deepEqual(await of({ image: 'demo/app' }, engine), image);
+      assert.deepEqual((await of({ image: 'mine/app' }, engine)).entrypoint, ['/mine']);
+      assert.equal((await of({}, engine)).root?.id, 'sha256:1');
+      assert.deepEqual((await of({ image: 'demo/app' }, engineWith([]))).entrypoint, ['/demo']);
+    });
+
+    test('what is missing is fetched, and by policy what is there; nothing for what has a stand-in', async () => {
+      const engine = engineWith(['x/there:v1'], ['x/missing:v1', 'x/there:v1']);
+      assert.deepEqual(await of({ image: 'x/missing:v1' }, engine), image);
+      await of({ image: 'x/there:v1' }, engine);
+      assert.deepEqual(engine.pulled, ['x/missing:v1']);
+      await of({ image: 'x/there:v1', pullPolicy: 'Always' }, engine);
+      await of({ image: 'demo/app', pullPolicy: 'Always' }, engine);
+      assert.deepEqual(engine.pulled, ['x/missing:v1', 'x/there:v1']);
+      const local = engineWith(['localhost/app']);
+      await of({ image: 'localhost/app', pullPolicy: 'Always' }, local);
+      assert.deepEqual(local.pulled, []);
+    });
+
+    test('a failed pull is told in the engine’s words, with what else can be done', async () => {
+      await assert.rejects(
+        of({}, engineWith([])),
+        /^ImageError: podman pull nobody\/app:v1: no such host; no program.*pull or build it with podman/,
+      );
+      await assert.rejects(of({ pullPolicy: 'Never' }, engineWith([])), /not present with pull policy of Never/);
+    });
   });
 });

@@ -176,6 +176,18 @@ export const PROBLEMS = {
     'varka.yaml lists programs that stand in for images',
     'as in: images: [{ image: my/app, command: [node, server.js], workingDir: . }]',
   ),
+  'config-unreadable': row(
+    'VARKA311',
+    '{path} cannot be read: {detail}',
+    'it was changed while Varka runs; the images stay as they were',
+    'correct it; it is read again when it changes',
+  ),
+  'build-failed': row(
+    'VARKA312',
+    '{path}: the build of image {image} failed ({how}): {command}',
+    'it was run in {directory}; {shown}',
+    'correct what it complains about, then run the command again; while Varka runs, saving {path} is enough',
+  ),
 
   // 4: while it runs
   'supervisor-died': row(

@@ -50,6 +50,8 @@ export type ToSupervisor =
   | { readonly type: 'no-listener'; readonly name: string; readonly refusal: ListenRefusal }
   | { readonly type: 'start'; readonly config: SupervisorConfig }
   | { readonly type: 'query'; readonly id: number; readonly query: QueryName }
+  /** What varka.yaml lists has changed. */
+  | { readonly type: 'images'; readonly images: readonly CatalogEntry[] }
   | { readonly type: 'stop' };
 
 export type FromSupervisor =

@@ -25,17 +25,44 @@ test('a program is found, its folder made absolute, its environment read', () =>
     'images:\n  - image: my/app\n    command: ["node", "server.js", 8080]\n    workingDir: app\n    env: { COLOUR: blue, N: 3 }\n',
   );
   assert.deepEqual(entry, {
-    image: 'my/app',
-    program: {
-      entrypoint: [process.execPath, 'server.js', '8080'],
-      workingDir: join(directory, 'app'),
-      env: { COLOUR: 'blue', N: '3' },
+    entry: {
+      image: 'my/app',
+      program: {
+        entrypoint: [process.execPath, 'server.js', '8080'],
+        workingDir: join(directory, 'app'),
+        env: { COLOUR: 'blue', N: '3' },
+      },
     },
   });
 });
 
+test('tags, stand-ins for the image’s own commands, kept data, and a build whose program is not there yet', () => {
+  const [row] = read(
+    [
+      'images:',
+      '  - image: "shop/*"',
+      '    tags: [v1, 1.10]',
+      '    command: [./dist/server, --port, 80]',
+      '    commands: { load: [sh, load.sh], /app: [node, x.js] }',
+      '    keepsData: true',
+      '    build: npm run build && echo done',
+    ].join('\n'),
+  );
+  assert.deepEqual(row?.entry.tags, ['v1', '1.10']);
+  assert.equal(row?.entry.program.keepsData, true);
+  assert.deepEqual(row?.entry.program.entrypoint, [join(directory, 'dist/server'), '--port', '80']);
+  assert.match(row?.entry.program.commands?.['load']?.join(' ') ?? '', /^\/.*\/sh load\.sh$/);
+  assert.deepEqual(row?.entry.program.commands?.['/app'], [process.execPath, 'x.js']);
+  assert.deepEqual(row?.build, { argv: ['/bin/sh', '-c', 'npm run build && echo done'], directory });
+  const [listed] = read('images: [{ image: a, command: [sh], build: [make, all] }]');
+  assert.deepEqual(listed?.build?.argv, ['make', 'all']);
+});
+
 test('a registry with a port is not taken for a tag', () => {
-  assert.equal(read('images: [{ image: "localhost:5000/my/app", command: [sh] }]')[0]?.image, 'localhost:5000/my/app');
+  assert.equal(
+    read('images: [{ image: "localhost:5000/my/app", command: [sh] }]')[0]?.entry.image,
+    'localhost:5000/my/app',
+  );
 });
 
 const refused: [title: string, text: string, line: number, detail: RegExp][] = [
@@ -44,8 +71,24 @@ const refused: [title: string, text: string, line: number, detail: RegExp][] = [
   ['an unknown field', 'images: []\nimage: a\n', 2, /unknown field image; known: images/],
   ['an unknown field of an entry', 'images:\n  - image: a\n    comand: [sh]\n', 3, /unknown field comand/],
   ['no image', 'images:\n  - command: [sh]\n', 2, /has no image/],
-  ['a tag', 'images:\n  - image: my/app:1.0\n    command: [sh]\n', 2, /without tag/],
-  ['a command in one text', 'images:\n  - image: a\n    command: sh -c x\n', 2, /not a list of words/],
+  ['a tag', 'images:\n  - image: my/app:1.0\n    command: [sh]\n', 2, /without tag or digest, and tags beside it/],
+  ['no name of an image', 'images:\n  - image: "my app"\n    command: [sh]\n', 2, /not the name of an image/],
+  ['tags that are none', 'images:\n  - image: a\n    command: [sh]\n    tags: v1\n', 4, /tags is not a list of texts/],
+  ['a build that is none', 'images:\n  - image: a\n    command: [sh]\n    build: true\n', 4, /build is not a command/],
+  ['a flag that is none', 'images:\n  - image: a\n    command: [sh]\n    keepsData: 1\n', 4, /neither true nor false/],
+  [
+    'a stand-in that is not there',
+    'images:\n  - image: a\n    command: [sh]\n    commands: { x: [no-such-program] }\n',
+    4,
+    /no program no-such-program/,
+  ],
+  [
+    'a stand-in in one text',
+    'images:\n  - image: a\n    command: [sh]\n    commands: { x: sh }\n',
+    4,
+    /commands\.x is not/,
+  ],
+  ['a command in one text', 'images:\n  - image: a\n    command: sh -c x\n', 3, /not a list of words/],
   [
     'a program that is not there',
     'images:\n  - image: a\n    command: [no-such-program-here]\n',

@@ -1,6 +1,5 @@
 // From an image name to a program on this machine.
 import { parseImage } from './image-reference.ts';
-import { shellWords } from './shell-words.ts';
 
 /** What stands in for an image: its entrypoint, as an OCI image config has it. */
 export interface ImageProgram {
@@ -8,6 +7,8 @@ export interface ImageProgram {
   readonly entrypoint: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly workingDir?: string;
+  /** Appended when the container names neither `command` nor `args` (OCI: Cmd). */
+  readonly defaultArgs?: readonly string[];
   /**
    * What stands in for the image's own executables, by the name or path that a container's `command` or an exec gives:
    * `/app`, `fortio`, or a bare word that old clients leave of a command (`load`). Its words are replaced by the argv.
@@ -15,6 +16,16 @@ export interface ImageProgram {
   readonly commands?: Readonly<Record<string, readonly string[]>>;
   /** True: the program keeps data. It finds a directory that outlives the pod in the variable DATA_DIR. */
   readonly keepsData?: boolean;
+  /** An image's own root file system; without it the program sees the machine's. */
+  readonly root?: ImageRoot;
+}
+
+/** An unpacked OCI image. */
+export interface ImageRoot {
+  /** `sha256:…` */
+  readonly id: string;
+  /** Where its files are on this machine. Read only: they are every container's. */
+  readonly directory: string;
 }
 
 /** One row: the image's repository without tag or digest, `*` allowed for any run of characters but `/`. */
@@ -23,67 +34,58 @@ export interface CatalogEntry {
   /** The tags it stands in for; all when left out. */
   readonly tags?: readonly string[];
   readonly program: ImageProgram;
-}
-
-/** The container an annotation means when it names none; Istio's injection sets it to the application's. */
-const DEFAULT_CONTAINER_ANNOTATION = 'kubectl.kubernetes.io/default-container';
-export const COMMAND_ANNOTATION = 'varka.dev/command';
-
-export type Resolution =
-  | { readonly kind: 'program'; readonly program: ImageProgram }
-  | { readonly kind: 'invalid'; readonly message: string }
-  | { readonly kind: 'unknown'; readonly message: string };
-
-/** What `resolve` must know of the pod beside the image. */
-export interface ImageUse {
-  readonly image: string;
-  readonly container: string;
-  readonly containers: readonly string[];
-  readonly annotations: Readonly<Record<string, string>>;
+  /** True: it gives way to the image itself where a container engine has it, and to every row without this. */
+  readonly standsIn?: boolean;
 }
 
 interface Row {
   readonly pattern: RegExp;
   readonly tags: readonly string[] | undefined;
   readonly literal: number;
+  readonly standsIn: boolean;
   readonly program: ImageProgram;
 }
 
 export class ImageCatalog {
-  readonly #rows: readonly Row[];
+  readonly #listeners = new Set<() => void>();
+  #rows: readonly Row[] = [];
+
+  constructor(entries: readonly CatalogEntry[]) {
+    this.replace(entries);
+  }
 
   /**
-   * Of two rows that match, one that names the tag wins over one that does not, then the one with more literal
-   * characters; of equals, the later (a user's over ours).
+   * Of two rows that match, one that merely stands in loses, then one that names the tag wins over one that does not,
+   * then the one with more literal characters; of equals, the later.
    */
-  constructor(entries: readonly CatalogEntry[]) {
+  replace(entries: readonly CatalogEntry[]): void {
     this.#rows = entries
       .map((entry) => rowOf(entry))
       .reverse()
-      .sort((a, b) => Number(b.tags !== undefined) - Number(a.tags !== undefined) || b.literal - a.literal);
+      .sort(
+        (a, b) =>
+          Number(a.standsIn) - Number(b.standsIn) ||
+          Number(b.tags !== undefined) - Number(a.tags !== undefined) ||
+          b.literal - a.literal,
+      );
+    for (const listener of [...this.#listeners]) listener();
   }
 
-  resolve(image: string): ImageProgram | undefined {
+  /** Called after every replacement; answers what takes the listener off again. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  resolve(image: string): { readonly program: ImageProgram; readonly standsIn: boolean } | undefined {
     const reference = parseImage(image);
     if (reference === undefined) return undefined;
     const tag = reference.tag ?? 'latest';
-    return this.#rows.find(({ pattern, tags }) => pattern.test(reference.repository) && (tags?.includes(tag) ?? true))
-      ?.program;
-  }
-
-  /** With the pod's own word first: its annotation stands in for the image. */
-  resolveFor(use: ImageUse): Resolution {
-    const annotated = annotatedCommand(use);
-    if (annotated !== undefined) return annotated;
-    if (parseImage(use.image) === undefined) {
-      return { kind: 'invalid', message: `couldn't parse image name "${use.image}": invalid reference format` };
-    }
-    const program = this.resolve(use.image);
-    return program === undefined ? { kind: 'unknown', message: unknownImage(use) } : { kind: 'program', program };
+    return this.#rows.find(({ pattern, tags }) => pattern.test(reference.repository) && (tags?.includes(tag) ?? true));
   }
 }
 
-function rowOf({ image, tags, program }: CatalogEntry): Row {
+function rowOf({ image, tags, program, standsIn = false }: CatalogEntry): Row {
   const reference = parseImage(image);
   if (reference === undefined || reference.tag !== undefined || reference.digest !== undefined) {
     throw new TypeError(`image catalog: "${image}" is not a repository (a name without tag or digest, * as wildcard)`);
@@ -98,42 +100,7 @@ function rowOf({ image, tags, program }: CatalogEntry): Row {
     pattern: new RegExp(`^${pattern}$`),
     tags,
     literal: repository.replaceAll('*', '').length,
+    standsIn,
     program,
   };
-}
-
-/** `varka.dev/command.NAME` is for that container; `varka.dev/command` for the pod's default one. */
-function annotatedCommand({ container, containers, annotations }: ImageUse): Resolution | undefined {
-  const byName = `${COMMAND_ANNOTATION}.${container}`;
-  const standard =
-    annotations[DEFAULT_CONTAINER_ANNOTATION] ?? containers.find((name) => name !== 'istio-proxy') ?? containers[0];
-  const key = annotations[byName] !== undefined ? byName : container === standard ? COMMAND_ANNOTATION : undefined;
-  const value = key === undefined ? undefined : annotations[key];
-  if (key === undefined || value === undefined) return undefined;
-  try {
-    const words = value.trimStart().startsWith('[') ? jsonWords(value) : shellWords(value);
-    if (words.length === 0) throw new SyntaxError('it is empty');
-    return { kind: 'program', program: { entrypoint: words } };
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    const message = `annotation ${key} is not a command: ${error.message}; write a JSON array of strings or shell words`;
-    return { kind: 'invalid', message };
-  }
-}
-
-function jsonWords(value: string): string[] {
-  const parsed: unknown = JSON.parse(value);
-  if (!Array.isArray(parsed) || !parsed.every((word) => typeof word === 'string')) {
-    throw new SyntaxError('it is not an array of strings');
-  }
-  return parsed;
-}
-
-function unknownImage({ image, container }: ImageUse): string {
-  const repository = parseImage(image)?.repository.replace(/^docker\.io\/(library\/)?/, '') ?? image;
-  return (
-    `no program on this machine stands in for image "${image}": add one to varka.yaml ` +
-    `(images: [{image: "${repository}", command: ["/path/to/program"]}]) and start Varka again, or annotate the pod with ` +
-    `${COMMAND_ANNOTATION}.${container}: "/path/to/program --flags"`
-  );
 }

@@ -2,9 +2,11 @@
 import { mkdirSync } from 'node:fs';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import type { Container } from 'kubernetes-types/core/v1.d.ts';
+import { ContainerConfigError } from '../config/config-error.ts';
 import type { ConfigSource } from '../config/config-source.ts';
-import type { ImageCatalog, ImageProgram } from '../images/image-catalog.ts';
-import type { Mount } from '../sandbox/pod-network.ts';
+import type { ImageProgram } from '../images/image-catalog.ts';
+import type { ImageResolver, ImageUse } from '../images/image-resolver.ts';
+import type { Mount, RootDirectory } from '../sandbox/pod-network.ts';
 import type { Place } from '../volumes/pod-volumes.ts';
 import { neededPaths, volumeMounts, withNeeded } from '../volumes/volume-mounts.ts';
 import { resolveCommand, resolveEnvironment } from './environment.ts';
@@ -14,22 +16,15 @@ export interface ContainerPlan {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly mounts: readonly Mount[];
+  /** An image's own file system, where it has one. */
+  readonly root?: RootDirectory;
   readonly imageId: string;
-}
-
-/** No program stands in for the image. */
-export class ImageError extends Error {
-  override readonly name = 'ImageError';
-  readonly reason: 'ErrImagePull' | 'InvalidImageName';
-
-  constructor(reason: ImageError['reason'], message: string) {
-    super(message);
-    this.reason = reason;
-  }
+  /** How long the image's pull took, when there was one. */
+  readonly pulledMs?: number;
 }
 
 export interface PlanContext {
-  readonly images: ImageCatalog;
+  readonly images: ImageResolver;
   readonly config: ConfigSource;
   readonly pod: Pod;
   /** Where a volume of the pod is on this machine. */
@@ -39,6 +34,10 @@ export interface PlanContext {
   readonly hostname: string;
   /** A directory of the container's own. */
   readonly home: string;
+  /** What a container changes of its image's files. */
+  readonly layer: string;
+  /** Told when the image is being fetched. */
+  readonly onPull: () => void;
   /** Where programs that keep data find theirs again: the same for every pod of a workload. */
   readonly dataDirectory: string;
   /** What every program gets: PATH, and what the supervisor wants passed on. Nothing else is inherited. */
@@ -47,39 +46,49 @@ export interface PlanContext {
 }
 
 export async function planContainer(container: Container, context: PlanContext): Promise<ContainerPlan> {
-  const { pod, home, hostname, dataDirectory } = context;
-  const image = container.image ?? '';
-  const resolution = context.images.resolveFor({
-    image,
-    container: container.name,
-    containers: pod.spec?.containers.map(({ name }) => name) ?? [],
-    annotations: pod.metadata?.annotations ?? {},
-  });
-  if (resolution.kind !== 'program') {
-    throw new ImageError(resolution.kind === 'invalid' ? 'InvalidImageName' : 'ErrImagePull', resolution.message);
-  }
-  const { program } = resolution;
-  mkdirSync(home, { recursive: true });
-  if (program.keepsData === true) mkdirSync(dataDirectory, { recursive: true });
+  const { program, pulledMs } = await context.images.resolve(useOf(container, context.pod), context.onPull);
   const own = await resolveEnvironment(container, { ...context, service: context.serviceEnv });
+  const argv = resolveCommand(container, program, own);
+  if (argv.length === 0)
+    throw new ContainerConfigError(`no command specified: neither by image ${container.image} nor by the container`);
   const mounts = volumeMounts(container, context.volume, own);
   return {
-    argv: resolveCommand(container, program, own),
-    // HOME and TMPDIR apart, since the file system is shared: two pods must not meet in each other's files by chance.
-    env: {
-      ...context.baseEnv,
-      HOME: home,
-      TMPDIR: home,
-      ...(program.keepsData === true ? { DATA_DIR: dataDirectory } : {}),
-      ...program.env,
-      HOSTNAME: hostname,
-      ...own,
-    },
+    argv,
+    env: { ...surroundingsOf(program, context), ...program.env, HOSTNAME: context.hostname, ...own },
     cwd: container.workingDir ?? program.workingDir ?? '/',
-    mounts: mounts.length === 0 ? [] : withNeeded(mounts, needsOf(program, context)),
-    imageId: `varka://${program.entrypoint.join(' ')}`,
+    ...(program.root === undefined
+      ? { mounts: mounts.length === 0 ? [] : withNeeded(mounts, needsOf(program, context)) }
+      : { mounts, root: { image: program.root.directory, layer: context.layer } }),
+    imageId: program.root?.id ?? `varka://${program.entrypoint.join(' ')}`,
+    ...(pulledMs === undefined ? {} : { pulledMs }),
   };
 }
+
+function useOf(container: Container, { spec, metadata }: Pod): ImageUse {
+  const policy = container.imagePullPolicy;
+  return {
+    image: container.image ?? '',
+    pullPolicy: policy === 'Always' || policy === 'Never' ? policy : 'IfNotPresent',
+    container: container.name,
+    containers: spec?.containers.map(({ name }) => name) ?? [],
+    annotations: metadata?.annotations ?? {},
+  };
+}
+
+/** What a program finds in its environment before its image or the pod say anything. */
+function surroundingsOf({ root, keepsData }: ImageProgram, context: PlanContext): Record<string, string> {
+  const { home, dataDirectory, baseEnv } = context;
+  if (root !== undefined) return { PATH: IMAGE_PATH, HOME: '/root' };
+  mkdirSync(home, { recursive: true });
+  // HOME and TMPDIR apart, since the file system is shared: two pods must not meet in each other's files by chance.
+  const shared = { ...baseEnv, HOME: home, TMPDIR: home };
+  if (keepsData !== true) return shared;
+  mkdirSync(dataDirectory, { recursive: true });
+  return { ...shared, DATA_DIR: dataDirectory };
+}
+
+/** Where programs are in images that do not say; Docker's default. */
+const IMAGE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The pod's own files, and whatever the program may be started from. */
 function needsOf(program: ImageProgram, { home, dataDirectory, baseEnv }: PlanContext): string[] {

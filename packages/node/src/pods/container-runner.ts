@@ -2,51 +2,34 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Clock, sleep, timestamp } from '@varka/kube/client/clock.ts';
+import { sleep, timestamp } from '@varka/kube/client/clock.ts';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import type { Logger } from '@varka/kube/log.ts';
-import type { Container } from 'kubernetes-types/core/v1.d.ts';
-import { ContainerConfigError } from '../config/config-error.ts';
+import type { Container, LifecycleHandler } from 'kubernetes-types/core/v1.d.ts';
 import type { PodSandbox } from '../sandbox/pod-network.ts';
 import { type AttendanceListener, attend } from './container-attendance.ts';
 import { ContainerLog, rotatedPath } from './container-log.ts';
-import { type ContainerPlan, ImageError } from './container-plan.ts';
+import type { ContainerPlan } from './container-plan.ts';
+import { type EventType, type PreparationHost, prepareContainer } from './container-preparation.ts';
 import { ContainerProcess, type ExitStatus, StartError } from './container-process.ts';
 import { runCommand, runHook } from './hooks.ts';
 import type { ContainerReport, ContainerState, Terminated } from './pod-status.ts';
 import type { ProbeTarget } from './prober.ts';
-import {
-  afterExit,
-  BACKOFF_INITIAL_MS,
-  BACKOFF_MAX_MS,
-  goSeconds,
-  NO_CRASHES,
-  type RestartPolicy,
-  shouldRestart,
-} from './restart-backoff.ts';
+import { afterExit, goSeconds, NO_CRASHES, type RestartPolicy, shouldRestart } from './restart-backoff.ts';
 
 /** containerd's exit code for a program that could not be started. */
 const START_ERROR_CODE = 128;
-const CONFIG_RETRY_MS = 1_000;
-const CONFIG_RETRY_MAX_MS = 10_000;
-/** How long ErrImagePull shows before it turns into ImagePullBackOff. */
-const PULL_ERROR_MS = 1_000;
 /** The kubelet leaves a container this much after its preStop hook used up the grace period. */
 const MIN_GRACE_MS = 2_000;
 
-export type EventType = 'Normal' | 'Warning';
-
 /** What a runner needs of its pod. */
-export interface RunnerHost {
+export interface RunnerHost extends PreparationHost {
   sandbox(): PodSandbox;
   readonly probeSource: string;
-  readonly clock: Clock;
   readonly log: Logger;
   /** Where this container's files go. */
   readonly directory: string;
   pod(): Pod;
-  plan(container: Container): Promise<ContainerPlan>;
-  event(type: EventType, reason: string, message: string): void;
   changed(): void;
 }
 
@@ -73,6 +56,7 @@ export class ContainerRunner {
   #ready = false;
   #log: ContainerLog | undefined;
   #process: ContainerProcess | undefined;
+  #plan: ContainerPlan | undefined;
   #killing: Promise<void> | undefined;
 
   constructor(host: RunnerHost, spec: Container, policy: RestartPolicy, restored?: Restored) {
@@ -165,8 +149,18 @@ export class ContainerRunner {
     let backoff = NO_CRASHES;
     const { clock } = this.#host;
     while (!this.#stopping.signal.aborted) {
-      const plan = await this.#prepare();
+      const plan = await prepareContainer({
+        host: this.#host,
+        spec: this.spec,
+        stop: this.#stopping.signal,
+        wait: (reason, message) => {
+          this.#wait(reason, message);
+          this.#launched.resolve();
+        },
+      });
       if (plan === undefined) return;
+      this.#imageId = plan.imageId;
+      this.#plan = plan;
       const startedAt = clock.now();
       const end = await this.#runOnce(plan);
       this.#started = false;
@@ -201,53 +195,6 @@ export class ContainerRunner {
       }
       this.#restartCount += 1;
     }
-  }
-
-  /** Undefined when it was stopped before anything could run. */
-  async #prepare(): Promise<ContainerPlan | undefined> {
-    let pulls = 0;
-    let configRetry = CONFIG_RETRY_MS;
-    const { clock } = this.#host;
-    const stop = this.#stopping.signal;
-    while (!stop.aborted) {
-      try {
-        const plan = await this.#host.plan(this.spec);
-        if (this.#imageId === '') {
-          const message = `Container image "${this.spec.image}" already present on machine`;
-          this.#event('Normal', 'Pulled', message);
-        }
-        this.#imageId = plan.imageId;
-        return plan;
-      } catch (error) {
-        if (error instanceof ImageError && error.reason === 'ErrImagePull') {
-          const delay = Math.min(BACKOFF_INITIAL_MS * 2 ** Math.min(pulls++, 10), BACKOFF_MAX_MS);
-          this.#event('Warning', 'Failed', `Failed to pull image "${this.spec.image}": ${error.message}`);
-          this.#event('Warning', 'Failed', 'Error: ErrImagePull');
-          this.#wait('ErrImagePull', error.message);
-          this.#launched.resolve();
-          await sleep(clock, PULL_ERROR_MS, stop);
-          if (stop.aborted) break;
-          this.#event('Normal', 'BackOff', `Back-off pulling image "${this.spec.image}"`);
-          this.#event('Warning', 'Failed', 'Error: ImagePullBackOff');
-          this.#wait('ImagePullBackOff', `Back-off pulling image "${this.spec.image}": ErrImagePull: ${error.message}`);
-          await sleep(clock, delay, stop);
-        } else {
-          const message = (error as Error).message;
-          const reason =
-            error instanceof ImageError
-              ? error.reason
-              : error instanceof ContainerConfigError
-                ? 'CreateContainerConfigError'
-                : 'CreateContainerError';
-          this.#event('Warning', error instanceof ImageError ? 'InspectFailed' : 'Failed', `Error: ${message}`);
-          this.#wait(reason, message);
-          this.#launched.resolve();
-          await sleep(clock, configRetry, stop);
-          configRetry = Math.min(configRetry * 2, CONFIG_RETRY_MAX_MS);
-        }
-      }
-    }
-    return undefined;
   }
 
   async #runOnce(plan: ContainerPlan): Promise<Terminated> {
@@ -366,8 +313,8 @@ export class ContainerRunner {
     const { clock } = this.#host;
     const deadline = clock.now() + graceMs;
     const hook = this.spec.lifecycle?.preStop;
-    if (hook !== undefined) {
-      const result = await this.#preStop(hook, graceMs, gone);
+    if (hook !== undefined && this.#plan !== undefined) {
+      const result = await this.#preStop(hook, this.#plan, graceMs, gone);
       if (!result.ok && !gone.aborted) {
         this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${result.message}`);
       }
@@ -377,16 +324,12 @@ export class ContainerRunner {
     await sleep(clock, hook === undefined ? left : Math.max(left, MIN_GRACE_MS), gone);
   }
 
-  async #preStop(hook: NonNullable<Container['lifecycle']>['preStop'] & object, graceMs: number, gone: AbortSignal) {
+  async #preStop(hook: LifecycleHandler, plan: ContainerPlan, graceMs: number, gone: AbortSignal) {
     const { clock } = this.#host;
     const over = new AbortController();
     const timer = clock.after(graceMs, () => over.abort());
     try {
-      const plan = await this.#host.plan(this.spec);
-      const signal = AbortSignal.any([gone, over.signal]);
-      return await runHook(hook, this.#target(plan), clock, signal);
-    } catch (error) {
-      return { ok: false, message: (error as Error).message } as const;
+      return await runHook(hook, this.#target(plan), clock, AbortSignal.any([gone, over.signal]));
     } finally {
       timer.cancel();
     }

@@ -42,7 +42,8 @@ export function resolveCommand(
   const words = [...(command ?? []), ...(container.args ?? [])].map((word) =>
     expand(word, (name) => environment[name]),
   );
-  return command === undefined ? [...program.entrypoint, ...words] : standIn(words, program);
+  if (command !== undefined) return standIn(words, program);
+  return [...program.entrypoint, ...(words.length > 0 ? words : (program.defaultArgs ?? []))];
 }
 
 /** The words of a command with the image's own executable replaced by the program that stands in for it. */

@@ -14,7 +14,7 @@ import type { KubeObject } from '@varka/kube/object.ts';
 import type { PodBackend } from '@varka/kube/server/pod-backend.ts';
 import { isStatus, StatusError } from '@varka/kube/status-error.ts';
 import { ApiConfigSource } from '../config/config-source.ts';
-import type { ImageCatalog } from '../images/image-catalog.ts';
+import type { ImageResolver } from '../images/image-resolver.ts';
 import type { PodNetwork } from '../sandbox/pod-network.ts';
 import { reapOrphans } from '../sandbox/processes.ts';
 import { claimDirectory } from '../volumes/pod-volumes.ts';
@@ -36,7 +36,7 @@ export interface NodeOptions {
   readonly pods: Informer<Pod>;
   readonly nodeName: string;
   readonly stateDir: string;
-  readonly images: ImageCatalog;
+  readonly images: ImageResolver;
   readonly network: PodNetwork;
   /** cluster.local */
   readonly clusterDomain: string;

@@ -10,11 +10,12 @@ import type { Logger } from '@varka/kube/log.ts';
 import { isStatus } from '@varka/kube/status-error.ts';
 import type { Container, ContainerStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { ConfigSource } from '../config/config-source.ts';
-import type { ImageCatalog } from '../images/image-catalog.ts';
+import type { ImageResolver } from '../images/image-resolver.ts';
 import type { PodNetwork, PodSandbox } from '../sandbox/pod-network.ts';
 import { PodVolumes } from '../volumes/pod-volumes.ts';
 import { planContainer } from './container-plan.ts';
-import { ContainerRunner, type EventType, type Restored } from './container-runner.ts';
+import type { EventType } from './container-preparation.ts';
+import { ContainerRunner, type Restored } from './container-runner.ts';
 import { differenceOf, fqdnOf, hostnameOf, isCaptured, searchesOf } from './pod-policy.ts';
 import { type ContainerReport, isSidecar, podStatus, restartPolicyOf, type Terminated } from './pod-status.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -27,7 +28,7 @@ const DELETE_RETRY_MS = 500;
 export interface NodeContext {
   readonly client: KubeClient;
   readonly network: PodNetwork;
-  readonly images: ImageCatalog;
+  readonly images: ImageResolver;
   readonly config: ConfigSource;
   readonly events: EventRecorder;
   readonly clock: Clock;
@@ -293,7 +294,8 @@ export class PodWorker {
         log: this.#context.log,
         directory,
         pod: () => this.#pod,
-        plan: (container) => this.#plan(container, directory),
+        plan: (container, onPull) => this.#plan(container, directory, onPull),
+        onImagesChange: (listener) => this.#context.images.onChange(listener),
         event: (type, reason, message) => this.#event(type, reason, message),
         changed: () => this.#changed(),
       },
@@ -308,7 +310,7 @@ export class PodWorker {
     return this.#sandbox;
   }
 
-  async #plan(container: Container, directory: string) {
+  async #plan(container: Container, directory: string, onPull: () => void) {
     const { images, config, baseEnv, serviceEnv, network } = this.#context;
     return planContainer(container, {
       images,
@@ -319,6 +321,8 @@ export class PodWorker {
       hostIp: network.nodeAddress,
       hostname: hostnameOf(this.#pod),
       home: join(directory, 'home'),
+      layer: join(directory, 'layer'),
+      onPull,
       dataDirectory: join(this.#context.dataDirectory, ...workloadPath(this.#pod), container.name),
       baseEnv,
       serviceEnv,

@@ -62,6 +62,16 @@ export interface SpawnOptions {
   readonly terminal?: TerminalSize;
   /** Directories and files that the program sees at other places than they are; a later one covers an earlier. */
   readonly mounts?: readonly Mount[];
+  /** The program's own root directory, where the sandbox can give it one. */
+  readonly root?: RootDirectory;
+}
+
+/** An image's files with a container's changes on top. */
+export interface RootDirectory {
+  /** Shared by all containers of the image: nothing is changed there. */
+  readonly image: string;
+  /** Of one container; made when it is not there, and kept while the container is restarted. */
+  readonly layer: string;
 }
 
 export interface TerminalSize {

@@ -6,7 +6,9 @@ import { createInformer, type Informer } from '@varka/kube/client/informer.ts';
 import type { EndpointSlice, Event, Pod, Service } from '@varka/kube/client/typed-objects.ts';
 import { Event as EventKind, Pod as PodKind } from '@varka/kube/kinds/refs.ts';
 import { createDnsView } from '../../src/dns/view.ts';
+import type { ContainerEngine } from '../../src/images/container-engine.ts';
 import { type CatalogEntry, ImageCatalog } from '../../src/images/image-catalog.ts';
+import { ImageResolver } from '../../src/images/image-resolver.ts';
 import { processesOf } from '../../src/loopback/belongings.ts';
 import { createFabricDirectory, removeFabric } from '../../src/loopback/fabric-directory.ts';
 import { LoopbackNetwork } from '../../src/loopback/loopback-network.ts';
@@ -75,6 +77,7 @@ export function startServices(
 export interface Cluster {
   readonly kube: FakeKube;
   readonly network: PodNetwork;
+  readonly catalog: ImageCatalog;
   readonly stateDir: string;
   readonly node: NodeAgent;
   createPod(pod: Pod): Promise<Pod>;
@@ -88,6 +91,7 @@ export interface Cluster {
 
 export interface ClusterOptions {
   readonly images: readonly CatalogEntry[];
+  readonly engine?: ContainerEngine;
   readonly network: PodNetwork;
   /** Continue with an earlier cluster's objects and files. */
   readonly from?: Pick<Cluster, 'kube' | 'stateDir'>;
@@ -95,7 +99,8 @@ export interface ClusterOptions {
 
 const PATIENCE_MS = 15_000;
 
-export async function startCluster({ images, network, from }: ClusterOptions): Promise<Cluster> {
+export async function startCluster({ images, engine, network, from }: ClusterOptions): Promise<Cluster> {
+  const catalog = new ImageCatalog(images);
   const kube = from?.kube ?? new FakeKube();
   const stateDir = from?.stateDir ?? mkdtempSync(join(tmpdir(), 'varka-node-'));
   const pods: Informer<Pod> = createInformer<Pod>(kube, PodKind, { log });
@@ -104,7 +109,7 @@ export async function startCluster({ images, network, from }: ClusterOptions): P
     pods,
     nodeName: 'varka',
     stateDir,
-    images: new ImageCatalog(images),
+    images: new ImageResolver(catalog, engine),
     network,
     clusterDomain: 'cluster.local',
     dnsAddress: '10.96.0.10',
@@ -134,6 +139,7 @@ export async function startCluster({ images, network, from }: ClusterOptions): P
     });
   return {
     kube,
+    catalog,
     network,
     stateDir,
     node,

@@ -77,6 +77,7 @@ export async function up(profile: Profile, options: UpOptions): Promise<number> 
     ports,
     documents,
     images,
+    configDirectory: process.cwd(),
     namespace: options.namespace,
     waitSeconds: options.wait,
     sandbox: options.sandbox,

@@ -58,6 +58,19 @@ function tell(message: FromDaemon): Promise<void> {
   });
 }
 
+/** To the command that waits, and once it has gone to the log. */
+function report(event: ProgressEvent): void {
+  if (process.connected) void tell({ type: 'progress', event });
+  else if (event.kind === 'problem') log('warn', `${event.problem.what}\n${event.problem.why}`);
+  else if (event.kind === 'done' || event.kind === 'note') log('info', event.label);
+}
+
+/** Standard error is the log's file. */
+function log(level: string, msg: string): void {
+  const line = JSON.stringify({ level, time: new Date().toISOString(), component: 'front', msg });
+  process.stderr.write(`${line}\n`);
+}
+
 export async function runDaemon(): Promise<void> {
   const { promise: given, resolve: give } = Promise.withResolvers<FrontOptions>();
   let seen = false;
@@ -66,7 +79,7 @@ export async function runDaemon(): Promise<void> {
     if (message.type === 'options') give(message.options);
     else seen = true;
   });
-  const front = new Front(await given, (event) => void tell({ type: 'progress', event }));
+  const front = new Front(await given, report);
   process.once('disconnect', () => {
     if (!seen) void front.abort();
   });
@@ -86,8 +99,6 @@ export async function runDaemon(): Promise<void> {
   }
   const failure = await front.finished;
   if (failure === undefined) return;
-  process.stderr.write(
-    `${JSON.stringify({ level: 'error', time: new Date().toISOString(), component: 'front', msg: failure.message })}\n`,
-  );
+  log('error', failure.message);
   process.exitCode = 1;
 }

@@ -2,8 +2,8 @@
 // parent of everything else. It ends only after everything inside has ended.
 import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
 import { createFabricDirectory, removeFabric } from '@varka/node/loopback/fabric-directory.ts';
+import type { UserImage } from '../config.ts';
 import { errorCode, messageOf, problem, profileFlag, VarkaError } from '../errors.ts';
 import type { ManifestDocument } from '../manifests/read.ts';
 import type { Profile } from '../profile.ts';
@@ -26,6 +26,7 @@ import {
   writeRuntime,
 } from './state-directory.ts';
 import { SupervisorProcess } from './supervisor-process.ts';
+import { UserImages } from './user-images.ts';
 
 export interface FrontOptions {
   readonly profile: Profile;
@@ -33,7 +34,9 @@ export interface FrontOptions {
   readonly ports: Readonly<Partial<Record<Published, number>>>;
   readonly documents: readonly ManifestDocument[];
   readonly namespace: string;
-  readonly images: readonly CatalogEntry[];
+  /** What the configuration file lists, and where that file is. */
+  readonly images: readonly UserImage[];
+  readonly configDirectory: string;
   readonly waitSeconds: number;
   readonly sandbox: SandboxOption;
 }
@@ -62,6 +65,7 @@ export class Front {
   readonly #report: (event: ProgressEvent) => void;
   readonly #startedAt = new Date();
   readonly #finish: (error: VarkaError | undefined) => void;
+  readonly #userImages: UserImages;
   readonly #watchers = new Set<(event: ProgressEvent) => void>();
   #phase: Phase = 'starting';
   #stopAsked = false;
@@ -81,6 +85,7 @@ export class Front {
   constructor(options: FrontOptions, report: (event: ProgressEvent) => void) {
     this.#options = options;
     this.#report = report;
+    this.#userImages = new UserImages(options.configDirectory, (event) => this.#tell(event));
     const { promise, resolve } = Promise.withResolvers<VarkaError | undefined>();
     this.finished = promise;
     this.#finish = resolve;
@@ -164,7 +169,8 @@ export class Front {
     onReady: (message: Extract<FromSupervisor, { type: 'ready' }>) => void,
     onFailure: (error: unknown) => void,
   ): Promise<void> {
-    const { profile, documents, namespace, images, waitSeconds } = this.#options;
+    const { profile, documents, namespace, waitSeconds } = this.#options;
+    const images = await this.#userImages.take(this.#options.images);
     const config = {
       profile,
       ports: this.#ports,
@@ -188,6 +194,7 @@ export class Front {
     });
     closeSync(log);
     this.#supervisor = supervisor;
+    this.#userImages.watch((entries) => supervisor.replaceImages(entries));
     await this.#writeRuntime();
     void supervisor.exited.then((detail) => this.#supervisorGone(detail, onFailure));
     Promise.all(this.#listeners.map((listener) => supervisor.handOver(listener))).catch(onFailure);
@@ -251,6 +258,7 @@ export class Front {
 
   async #stop(): Promise<void> {
     this.#phase = 'stopping';
+    this.#userImages.close();
     // What is half open cannot be closed yet; `start` closes it, sees that a stop was asked for, and goes no further.
     await this.#opening?.catch(() => undefined);
     const supervisor = this.#supervisor;
@@ -277,6 +285,7 @@ export class Front {
 
   async #cleanUp(): Promise<void> {
     this.#phase = 'stopping';
+    this.#userImages.close();
     for (const { server } of this.#listeners) if (server.listening) server.close();
     this.#claim?.release();
     await this.#supervisor?.kill();

@@ -32,7 +32,8 @@ import { installMesh } from '@varka/mesh/install/install-mesh.ts';
 import { startMeshController } from '@varka/mesh/install/mesh-controller.ts';
 import { type ControlPlane, startControlPlane } from '@varka/mesh/serve/control-plane.ts';
 import { istioValidator } from '@varka/mesh/validate/istio-validator.ts';
-import { ImageCatalog } from '@varka/node/images/image-catalog.ts';
+import { type CatalogEntry, ImageCatalog } from '@varka/node/images/image-catalog.ts';
+import { ImageResolver } from '@varka/node/images/image-resolver.ts';
 import { type NodeAgent, startNode } from '@varka/node/pods/node.ts';
 import type { MeshStatus, SupervisorConfig } from '../protocol.ts';
 import { type ClusterNetwork, createClusterNetwork } from './cluster-network.ts';
@@ -65,12 +66,17 @@ export class Cluster {
   #client: HttpKubeClient | undefined;
   #informers: InformerSet | undefined;
   #injector: AdmissionPlugin | undefined;
+  readonly #catalog = new ImageCatalog([]);
+  #images: readonly CatalogEntry[];
+  /** Of our own programs, once they are there. */
+  #bundles: Readonly<Record<string, string>> | undefined;
   #node: NodeAgent | undefined;
   #controlPlane: ControlPlane | undefined;
   #services: ServicePublisher | undefined;
 
   constructor(config: SupervisorConfig, steps: StepReporter, listeners: HostListeners) {
     this.#config = config;
+    this.#images = config.images;
     this.#steps = steps;
     this.#listeners = listeners;
     this.#addresses = new LoadBalancerAddresses(config.loadBalancers, `${SYSTEM_NAMESPACE}/${GATEWAY_NAME}`);
@@ -135,6 +141,13 @@ export class Cluster {
 
   syncz(): unknown {
     return { proxies: this.#controlPlane?.proxyStatus() ?? [], convergence: this.#controlPlane?.convergence() ?? null };
+  }
+
+  /** What varka.yaml lists, from now on. */
+  replaceImages(images: readonly CatalogEntry[]): void {
+    this.#images = images;
+    if (this.#bundles !== undefined)
+      this.#catalog.replace(catalogEntries(images, this.#bundles, this.#config.profile.cache));
   }
 
   /** Every part gets its chance, whatever the others did. */
@@ -258,9 +271,11 @@ export class Cluster {
   }
 
   async #startNode(network: ClusterNetwork, bundles: ReturnType<typeof bundlePrograms>): Promise<void> {
-    const { profile, images } = this.#config;
+    const { profile } = this.#config;
     const log = createLogger('node');
     const { paths, built } = await bundles;
+    this.#bundles = paths;
+    this.#catalog.replace(catalogEntries(this.#images, paths, profile.cache));
     network.useBundles({ paths, built });
     log.info(built ? 'bundled the programs' : 'the programs’ bundles are current', {
       programs: Object.keys(paths).length,
@@ -270,7 +285,7 @@ export class Cluster {
       pods: this.informers.informer<Pod>(kinds.Pod),
       nodeName: NODE_NAME,
       stateDir: profile.directory,
-      images: new ImageCatalog(catalogEntries(images, paths, profile.cache)),
+      images: new ImageResolver(this.#catalog),
       network: network.pods,
       clusterDomain: CLUSTER_DOMAIN,
       dnsAddress: DNS_ADDRESS,

@@ -51,8 +51,9 @@ export function catalogEntries(
         commands: Object.fromEntries(Object.entries(commands).map(([name, words]) => [name, [...argv, ...words]])),
         keepsData,
       },
+      standsIn: true,
     };
   });
-  // Of two rows that fit equally well the catalog takes the later one: the user's.
+  // Of two rows that fit equally well the catalog takes the later one: the user's over ours.
   return [...proxy, ...demos, ...userEntries];
 }

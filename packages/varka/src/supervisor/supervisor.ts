@@ -38,6 +38,7 @@ export async function runSupervisor(config: SupervisorConfig): Promise<void> {
     if (told.type === 'listener') listeners.take(told.name, handle as Server);
     else if (told.type === 'no-listener') listeners.refuse(told.name, told.refusal);
     else if (told.type === 'query') void answer(cluster, told.id, told.query);
+    else if (told.type === 'images') cluster.replaceImages(told.images);
     else if (told.type === 'stop') void stop(cluster);
   });
   try {
