@@ -3,6 +3,7 @@
 import type { KubeObject } from '@varka/kube/object.ts';
 import { type DestinationRule, destinationRuleFor, toDestinationRule } from './config/destination-rule.ts';
 import { type Gateway, toGateway } from './config/gateway.ts';
+import { type IngressObject, ingressConfig } from './config/ingress.ts';
 import type {
   DestinationRuleObject,
   GatewayObject,
@@ -15,12 +16,16 @@ import { type Endpoint, type EndpointSliceObject, endpointsOfSlice, serviceOfSli
 import { type Service, type ServiceObject, toService } from './registry/service.ts';
 import { type PodObject, toWorkload, type Workload } from './registry/workload.ts';
 
+/** The labels of the gateway that serves Ingresses [istio meshConfig.ingressSelector]. */
+const INGRESS_GATEWAY = { istio: 'ingressgateway' };
+
 export interface SnapshotInput {
   readonly revision: string;
   readonly services?: readonly ServiceObject[];
   readonly endpointSlices?: readonly EndpointSliceObject[];
   readonly pods?: readonly PodObject[];
   readonly gateways?: readonly GatewayObject[];
+  readonly ingresses?: readonly IngressObject[];
   readonly virtualServices?: readonly VirtualServiceObject[];
   readonly destinationRules?: readonly DestinationRuleObject[];
   readonly controlPlanes?: readonly ServiceMeshControlPlaneObject[];
@@ -48,8 +53,17 @@ export class Snapshot {
       .map((object) => toService(object, domain))
       .filter((service) => service !== undefined);
     this.#serviceByHost = new Map(this.services.map((service) => [service.hostname, service]));
-    this.virtualServices = oldestFirst(input.virtualServices).map((object) => toVirtualService(object, domain));
-    this.gateways = oldestFirst(input.gateways).map(toGateway);
+    const ingress = ingressConfig(oldestFirst(input.ingresses), {
+      clusterDomain: domain,
+      namespace: this.mesh.rootNamespace,
+      gatewaySelector: INGRESS_GATEWAY,
+      portNumber: ({ namespace, name }, portName) =>
+        this.service(`${name}.${namespace}.svc.${domain}`)?.ports.find((port) => port.name === portName)?.number,
+    });
+    // What people said in Istio's own words comes first.
+    const virtualServices = [...oldestFirst(input.virtualServices), ...ingress.virtualServices];
+    this.virtualServices = virtualServices.map((object) => toVirtualService(object, domain));
+    this.gateways = [...oldestFirst(input.gateways), ...ingress.gateways].map(toGateway);
     this.destinationRules = oldestFirst(input.destinationRules).map((object) => toDestinationRule(object, domain));
 
     const byAddress = new Map<string, Workload>();

@@ -49,6 +49,13 @@ const cases: Record<string, [question: string, type: string, expected: string][]
     ['outside.shop.svc.cluster.local', 'A', 'outside: example.com by alias'],
     ['loop.shop.svc.cluster.local', 'A', 'NXDOMAIN:  (SOA)'],
   ],
+  'names outside that a service answers for': [
+    ['time.example.org', 'A', 'NOERROR: A 10.96.1.2'],
+    ['Time.Example.org.', 'A', 'NOERROR: A 10.96.1.2'],
+    ['time.example.org', 'AAAA', 'NOERROR:  (SOA)'],
+    ['clock.shop.svc.cluster.local', 'A', 'NOERROR: CNAME time.example.org, A 10.96.1.2'],
+    ['x.time.example.org', 'A', 'outside: x.time.example.org'],
+  ],
   'the rest of the zone': [
     ['cluster.local', 'SOA', 'NOERROR: SOA ns.dns.cluster.local'],
     ['cluster.local', 'A', 'NOERROR:  (SOA)'],

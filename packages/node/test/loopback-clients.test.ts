@@ -36,6 +36,7 @@ network.setServices({
     ports.map((port) => [`10.96.1.1:${port}`, { sticky: false, endpoints: [{ address: pod.ip, port }] }]),
   ),
   names: { shop: { self: { kind: 'cluster-ip', ips: ['10.96.1.1'], ports: [] } } },
+  standIns: {},
 });
 
 after(async () => {

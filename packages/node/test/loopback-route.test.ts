@@ -37,6 +37,7 @@ const table: FabricTable = {
     '203.0.113.7:80': { sticky: false, endpoints: [{ address: PLAIN, port: 8080 }] },
   },
   names: {},
+  standIns: {},
 };
 
 const node: Caller = { address: NODE, kind: 'node' };

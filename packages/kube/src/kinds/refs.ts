@@ -17,6 +17,7 @@ export const Node = ref('', 'v1', 'Node', 'nodes', false);
 export const Deployment = ref('apps', 'v1', 'Deployment', 'deployments');
 export const ReplicaSet = ref('apps', 'v1', 'ReplicaSet', 'replicasets');
 export const EndpointSlice = ref('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices');
+export const Ingress = ref('networking.k8s.io', 'v1', 'Ingress', 'ingresses');
 export const CustomResourceDefinition = ref(
   'apiextensions.k8s.io',
   'v1',

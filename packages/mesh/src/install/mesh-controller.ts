@@ -1,4 +1,5 @@
-// Keeps the OpenShift objects of the mesh true: control plane and member roll status, Route hosts.
+// Keeps the OpenShift objects of the mesh true: control plane and member roll status, Route hosts; and tells
+// Ingresses where they are reached.
 import type { KubeClient } from '@varka/kube/client/client.ts';
 import { type Clock, systemClock } from '@varka/kube/client/clock.ts';
 import type { Informer } from '@varka/kube/client/informer.ts';
@@ -8,6 +9,7 @@ import * as kinds from '@varka/kube/kinds/refs.ts';
 import type { Logger } from '@varka/kube/log.ts';
 import type { KubeObject } from '@varka/kube/object.ts';
 import { isStatus } from '@varka/kube/status-error.ts';
+import { isServed } from '../config/ingress.ts';
 import { GATEWAY_NAME, SYSTEM_NAMESPACE } from './addresses.ts';
 import { saysAlready } from './conditions.ts';
 import { controlPlaneStatus, memberRollStatus } from './control-plane-status.ts';
@@ -21,6 +23,8 @@ export interface MeshControllerOptions {
   readonly namespaces: Informer;
   readonly deployments: Informer;
   readonly routes: Informer;
+  readonly services: Informer;
+  readonly ingresses: Informer;
   /** As in MeshOptions. */
   readonly gatewayHost: string;
   readonly clock?: Clock;
@@ -30,11 +34,16 @@ export interface MeshController {
   stop(): Promise<void>;
 }
 
+interface ServiceStatus {
+  readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] };
+}
+
 type Reconciler = (object: KubeObject) => Promise<void>;
 
 /** Resolves when the informers have their first lists: half a picture would make members pending that are there. */
 export async function startMeshController(options: MeshControllerOptions): Promise<MeshController> {
-  const { client, controlPlanes, memberRolls, namespaces, deployments, routes, gatewayHost } = options;
+  const { client, controlPlanes, memberRolls, namespaces, deployments, routes, services, ingresses, gatewayHost } =
+    options;
   const clock = options.clock ?? systemClock;
   const now = () => new Date(clock.now());
 
@@ -72,6 +81,15 @@ export async function startMeshController(options: MeshControllerOptions): Promi
         await writeStatus(kinds.Route, object, routeStatus(object, gatewayHost, now()));
       },
     },
+    ingress: {
+      informer: ingresses,
+      reconcile: async (object) => {
+        if (!isServed(object)) return;
+        const gateway = services.get(SYSTEM_NAMESPACE, GATEWAY_NAME);
+        const { ingress = [] } = (gateway?.['status'] as ServiceStatus | undefined)?.loadBalancer ?? {};
+        await writeStatus(kinds.Ingress, object, { loadBalancer: { ingress: ingress.map(({ ip }) => ({ ip })) } });
+      },
+    },
   };
 
   const controller = new Controller({
@@ -105,6 +123,10 @@ export async function startMeshController(options: MeshControllerOptions): Promi
     metadata?.name === GATEWAY_NAME && metadata.namespace === SYSTEM_NAMESPACE
       ? allOf('controlPlane', controlPlanes)
       : [],
+  );
+  // Ingresses are reached where the gateway is.
+  controller.follow(services, ({ object: { metadata } }) =>
+    metadata?.name === GATEWAY_NAME && metadata.namespace === SYSTEM_NAMESPACE ? allOf('ingress', ingresses) : [],
   );
   await controller.start();
   return { stop: () => controller.stop() };

@@ -1,6 +1,7 @@
 // Keeps watch over everything a snapshot is made of: says when something that matters has changed, and makes one.
 import type { Informer, InformerEvent } from '@varka/kube/client/informer.ts';
 import type { KubeObject } from '@varka/kube/object.ts';
+import type { IngressObject } from '../config/ingress.ts';
 import type {
   DestinationRuleObject,
   GatewayObject,
@@ -18,6 +19,7 @@ export interface MeshInformers {
   readonly endpointSlices: Informer<EndpointSliceObject>;
   readonly pods: Informer<PodObject>;
   readonly gateways: Informer<GatewayObject>;
+  readonly ingresses: Informer<IngressObject>;
   readonly virtualServices: Informer<VirtualServiceObject>;
   readonly destinationRules: Informer<DestinationRuleObject>;
   readonly controlPlanes: Informer<ServiceMeshControlPlaneObject>;
@@ -41,6 +43,7 @@ export class Registry {
       watch(informers.endpointSlices, (object) => [object.endpoints, object.ports, object.metadata?.labels]),
       watch(informers.pods, podFacts),
       watch(informers.gateways, spec),
+      watch(informers.ingresses, (object) => [object.spec, object.metadata?.annotations]),
       watch(informers.virtualServices, spec),
       watch(informers.destinationRules, spec),
       watch(informers.controlPlanes, spec),
@@ -60,6 +63,7 @@ export class Registry {
       endpointSlices: lists.endpointSlices.list(),
       pods: lists.pods.list(),
       gateways: lists.gateways.list(),
+      ingresses: lists.ingresses.list(),
       virtualServices: lists.virtualServices.list(),
       destinationRules: lists.destinationRules.list(),
       controlPlanes: lists.controlPlanes.list(),

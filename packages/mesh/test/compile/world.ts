@@ -89,6 +89,7 @@ export function snapshotOf(
     endpointSlices: of('Service').map((service) => sliceObject(service, pods)),
     pods: pods.map(podObject),
     gateways: of('Gateway'),
+    ingresses: of('Ingress'),
     virtualServices: of('VirtualService'),
     destinationRules: of('DestinationRule'),
     controlPlanes: of('ServiceMeshControlPlane'),

@@ -22,6 +22,8 @@ async function start(api: FakeApi, log = silent): Promise<void> {
       namespaces: api.informer(kinds.Namespace),
       deployments: api.informer(kinds.Deployment),
       routes: api.informer(kinds.Route),
+      services: api.informer(kinds.Service),
+      ingresses: api.informer(kinds.Ingress),
       gatewayHost: '127.0.0.1:8080',
       clock: { ...systemClock, now: () => Date.parse('2026-01-02T03:04:05.678Z') },
     }),
@@ -178,6 +180,31 @@ describe('Routes', () => {
     const app = await admitted('app', 'apps');
     assert.equal(app.conditions[0]?.status, 'False');
     assert.match(app.conditions[0]?.message ?? '', /expose this Service with a Gateway/);
+  });
+
+  it('an Ingress of our class is told where the gateway is, and where it has gone', async () => {
+    const api = fakeApi();
+    const gateway = (ip: string): KubeObject => ({
+      metadata: { name: 'istio-ingressgateway', namespace: 'istio-system' },
+      status: { loadBalancer: { ingress: [{ ip, ports: [{ port: 80, protocol: 'TCP' }] }] } },
+    });
+    const ingress = (name: string, className: string): KubeObject => ({
+      metadata: { name, namespace: 'apps' },
+      spec: { ingressClassName: className },
+    });
+    api.put(kinds.Service, gateway('127.77.1.1'));
+    api.put(kinds.Ingress, ingress('ours', 'istio'));
+    api.put(kinds.Ingress, ingress('theirs', 'nginx'));
+    await start(api);
+    const address = (ip: string) =>
+      eventually(() => {
+        const status = statusOf(api.object(kinds.Ingress, 'ours', 'apps'));
+        return JSON.stringify(status?.['loadBalancer']) === JSON.stringify({ ingress: [{ ip }] }) ? ip : undefined;
+      });
+    assert.equal(await address('127.77.1.1'), '127.77.1.1');
+    api.put(kinds.Service, gateway('127.77.2.1'));
+    assert.equal(await address('127.77.2.1'), '127.77.2.1');
+    assert.equal(statusOf(api.object(kinds.Ingress, 'theirs', 'apps')), undefined);
   });
 
   it('tries again after a failure', async () => {

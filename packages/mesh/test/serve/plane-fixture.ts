@@ -76,6 +76,7 @@ export class World {
       endpointSlices: of(kinds.EndpointSlice),
       pods: of(kinds.Pod),
       gateways: of(kinds.Gateway),
+      ingresses: of(kinds.Ingress),
       virtualServices: of(kinds.VirtualService),
       destinationRules: of(kinds.DestinationRule),
       controlPlanes: of(kinds.ServiceMeshControlPlane),

@@ -29,6 +29,8 @@ export type DnsService =
 export interface DnsView {
   service(namespace: string, name: string): DnsService | undefined;
   hasServices(namespace: string): boolean;
+  /** The service that stands in for this name of the world outside, if one does. */
+  standIn(name: string): DnsService | undefined;
   /** namespace and name of the service with this cluster IP, or of the one an endpoint belongs to. */
   reverse(ip: string): { readonly namespace: string; readonly name: string; readonly host?: string } | undefined;
 }
@@ -64,7 +66,7 @@ function resolve(
   zone: string,
   aliases: readonly Answer[],
 ): DnsAnswer {
-  if (name !== zone && !name.endsWith(`.${zone}`)) return { kind: 'external', name, aliases };
+  if (name !== zone && !name.endsWith(`.${zone}`)) return outside(name, question, view, zone, aliases);
   const labels = name === zone ? [] : name.slice(0, -zone.length - 1).split('.');
   const kind = labels.at(-1);
   const namespace = labels.at(-2);
@@ -89,6 +91,20 @@ function resolve(
     return resolve(alias.data, question, view, zone, [...aliases, alias]);
   }
   const result = serviceRecords(name, rest, service, serviceFqdn, question, zone);
+  return result.kind === 'answer' ? { ...result, answers: [...aliases, ...result.answers] } : result;
+}
+
+/** Pods reach no other network, but a service may answer in the name of what is there. */
+function outside(
+  name: string,
+  question: DnsQuestion,
+  view: DnsView,
+  zone: string,
+  aliases: readonly Answer[],
+): DnsAnswer {
+  const service = view.standIn(name);
+  if (service === undefined || service.kind === 'external-name') return { kind: 'external', name, aliases };
+  const result = serviceRecords(name, [], service, name, question, zone);
   return result.kind === 'answer' ? { ...result, answers: [...aliases, ...result.answers] } : result;
 }
 

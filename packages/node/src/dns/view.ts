@@ -4,6 +4,8 @@ import type { EndpointSlice, Service } from '@varka/kube/client/typed-objects.ts
 import type { DnsEndpoint, DnsPort, DnsService, DnsView } from './answer.ts';
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+/** Names of the world outside that a Service answers for, with commas between them. */
+const EXTERNAL_NAMES = 'varka.dev/external-names';
 
 export interface DnsViewOptions {
   readonly services: Informer<Service>;
@@ -18,17 +20,23 @@ export function createDnsView({ services, endpointSlices, apiAddress }: DnsViewO
       .list(namespace)
       .filter((slice) => slice.metadata?.labels?.[SERVICE_NAME_LABEL] === name && slice.addressType === 'IPv4')
       .flatMap((slice) => readSlice(slice, withUnready));
+  const read = (service: Service): DnsService | undefined => {
+    const { namespace = '', name = '' } = service.metadata ?? {};
+    return readService(service, () => endpointsOf(namespace, name, service.spec?.publishNotReadyAddresses === true));
+  };
   return {
     service(namespace, name) {
       const service = services.get(namespace, name);
-      if (service !== undefined) {
-        const withUnready = service.spec?.publishNotReadyAddresses === true;
-        return readService(service, () => endpointsOf(namespace, name, withUnready));
-      }
+      if (service !== undefined) return read(service);
       if (namespace !== 'default' || name !== 'kubernetes') return undefined;
       return { kind: 'cluster-ip', ips: [apiAddress], ports: [{ name: 'https', protocol: 'TCP', port: 443 }] };
     },
     hasServices: (namespace) => namespace === 'default' || services.list(namespace).length > 0,
+    standIn(name) {
+      const claiming = services.list().filter((service) => externalNames(service).includes(name));
+      const [first] = claiming.sort((a, b) => (ageOf(a) < ageOf(b) ? -1 : 1));
+      return first === undefined ? undefined : read(first);
+    },
     reverse(ip) {
       for (const { metadata, spec } of services.list()) {
         const { namespace = '', name = '' } = metadata ?? {};
@@ -40,6 +48,18 @@ export function createDnsView({ services, endpointSlices, apiAddress }: DnsViewO
       return undefined;
     },
   };
+}
+
+/** In lower case, without a dot at the end. */
+export function externalNames({ metadata }: Pick<Service, 'metadata'>): string[] {
+  const names = metadata?.annotations?.[EXTERNAL_NAMES] ?? '';
+  const plain = names.split(',').map((name) => name.trim().toLowerCase().replace(/\.$/, ''));
+  return plain.filter((name) => name !== '');
+}
+
+/** Of two that claim a name it is the older one's. */
+function ageOf({ metadata }: Service): string {
+  return `${metadata?.creationTimestamp} ${metadata?.namespace}/${metadata?.name}`;
 }
 
 function readService({ spec }: Service, endpoints: () => DnsEndpoint[]): DnsService | undefined {

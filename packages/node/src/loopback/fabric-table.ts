@@ -1,6 +1,7 @@
 // What everybody in the fabric knows: one JSON document that the node agent writes and every connecting process reads.
 import type { EndpointSlice, Service } from '@varka/kube/client/typed-objects.ts';
 import type { DnsService, DnsView } from '../dns/answer.ts';
+import { externalNames } from '../dns/view.ts';
 import { type ServiceNetwork, serviceRules } from '../netns/services/service-rules.ts';
 import type { Endpoint } from './proxy-header.ts';
 
@@ -13,6 +14,8 @@ export interface FabricTable extends FabricLayout {
   readonly frontends: Readonly<Record<string, Frontend>>;
   /** By namespace, then by name. */
   readonly names: Readonly<Record<string, Readonly<Record<string, DnsService>>>>;
+  /** By names of the world outside: the services that answer for them. */
+  readonly standIns: Readonly<Record<string, DnsService>>;
 }
 
 /** What stays the same as long as the fabric is there. */
@@ -42,9 +45,9 @@ export interface Frontend {
   readonly endpoints: readonly Endpoint[];
 }
 
-export type ServicePart = Pick<FabricTable, 'frontends' | 'names'>;
+export type ServicePart = Pick<FabricTable, 'frontends' | 'names' | 'standIns'>;
 
-export const NO_SERVICES: ServicePart = { frontends: {}, names: {} };
+export const NO_SERVICES: ServicePart = { frontends: {}, names: {}, standIns: {} };
 
 /** Decides by the same rules as the kernel's table of the `netns` sandbox; UDP is not carried. */
 export function servicePart(
@@ -53,7 +56,11 @@ export function servicePart(
   view: DnsView,
   network: ServiceNetwork,
 ): ServicePart {
-  return { frontends: frontends(serviceRules(services, slices, network)), names: names(services, view) };
+  return {
+    frontends: frontends(serviceRules(services, slices, network)),
+    names: names(services, view),
+    standIns: standIns(services, view),
+  };
 }
 
 function frontends(rules: ReturnType<typeof serviceRules>): Record<string, Frontend> {
@@ -84,4 +91,14 @@ function names(services: readonly Service[], view: DnsView): Record<string, Reco
   add('default', 'kubernetes');
   for (const { metadata } of services) add(metadata?.namespace ?? 'default', metadata?.name ?? '');
   return found;
+}
+
+function standIns(services: readonly Service[], view: DnsView): Record<string, DnsService> {
+  const claimed = new Set(services.flatMap(externalNames));
+  return Object.fromEntries(
+    [...claimed].flatMap((name) => {
+      const service = view.standIn(name);
+      return service === undefined ? [] : [[name, service]];
+    }),
+  );
 }

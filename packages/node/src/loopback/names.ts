@@ -44,10 +44,11 @@ function addressesOf(name: string, view: DnsView, zone: string): NameAnswer | un
   return addresses.length === 0 ? undefined : { kind: 'addresses', addresses };
 }
 
-export function viewOf({ names }: FabricTable): DnsView {
+export function viewOf({ names, standIns }: FabricTable): DnsView {
   return {
     service: (namespace, name) => names[namespace]?.[name],
     hasServices: (namespace) => names[namespace] !== undefined,
+    standIn: (name) => standIns[name],
     reverse: () => undefined,
   };
 }

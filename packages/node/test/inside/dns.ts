@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { startDnsServer } from '../../src/dns/server.ts';
 import { NetnsNetwork } from '../../src/netns/netns-network.ts';
 import { createNetwork, onlyInNamespaces } from '../support/cluster.ts';
-import { fixedNames, fixedView } from '../support/dns-view.ts';
+import { fixedNames, fixedStandIns, fixedView } from '../support/dns-view.ts';
 import { log } from '../support/log.ts';
 
 const PATH = process.env['PATH'] ?? '';
@@ -20,7 +20,7 @@ const zone = 'cluster.local';
 const dns =
   network instanceof NetnsNetwork
     ? await startDnsServer({ address: '10.96.0.10', port: 53, zone, view: fixedView, log })
-    : network.setServices({ frontends: {}, names: fixedNames });
+    : network.setServices({ frontends: {}, names: fixedNames, standIns: fixedStandIns });
 const pod = network.createPod({
   hostname: 'asker',
   directory,
@@ -49,7 +49,7 @@ test('short names by the search list, other namespaces by name, the API server',
     const { lookup, resolveSrv } = require('node:dns/promises');
     const ask = async (name) => { try { return (await lookup(name, { all: true })).map((a) => a.address).sort().join(); } catch (e) { return e.code; } };
     (async () => {
-      for (const name of ['cart', 'pay.bank', 'pay.bank.svc.cluster.local', 'db', 'db-0.db', 'kubernetes.default', 'nobody', 'localhost', 'asker'])
+      for (const name of ['cart', 'pay.bank', 'pay.bank.svc.cluster.local', 'db', 'db-0.db', 'kubernetes.default', 'nobody', 'time.example.org', 'localhost', 'asker'])
         console.log(name, await ask(name));
       console.log(JSON.stringify(await resolveSrv('_http._tcp.cart.shop.svc.cluster.local')));
     })();`;
@@ -63,6 +63,7 @@ test('short names by the search list, other namespaces by name, the API server',
       'db-0.db 10.244.0.7',
       'kubernetes.default 10.96.0.1',
       'nobody ENOTFOUND',
+      'time.example.org 10.96.1.2',
       'localhost 127.0.0.1,::1',
       `asker ${pod.ip}`,
       JSON.stringify([{ name: 'cart.shop.svc.cluster.local', port: 80, priority: 0, weight: 100, type: 'SRV' }]),

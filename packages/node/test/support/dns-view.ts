@@ -18,6 +18,7 @@ const SERVICES: Readonly<Record<string, DnsService>> = {
   'shop/empty': { kind: 'headless', endpoints: [] },
   'shop/outside': { kind: 'external-name', target: 'Example.com' },
   'shop/alias': { kind: 'external-name', target: 'pay.bank.svc.cluster.local' },
+  'shop/clock': { kind: 'external-name', target: 'time.example.org' },
   'shop/loop': { kind: 'external-name', target: 'loop.shop.svc.cluster.local' },
   'shop/many': {
     kind: 'headless',
@@ -25,9 +26,15 @@ const SERVICES: Readonly<Record<string, DnsService>> = {
   },
 };
 
+/** Services that answer for names of the world outside. */
+export const fixedStandIns: Record<string, DnsService> = {
+  'time.example.org': { kind: 'cluster-ip', ips: ['10.96.1.2'], ports: [http] },
+};
+
 export const fixedView: DnsView = {
   service: (namespace, name) => SERVICES[`${namespace}/${name}`],
   hasServices: (namespace) => Object.keys(SERVICES).some((key) => key.startsWith(`${namespace}/`)),
+  standIn: (name) => fixedStandIns[name],
   reverse: (ip) => (ip === '10.96.1.1' ? { namespace: 'shop', name: 'cart' } : undefined),
 };
 

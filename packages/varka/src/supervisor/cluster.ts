@@ -240,6 +240,8 @@ export class Cluster {
       namespaces: informers.informer(kinds.Namespace),
       deployments: informers.informer(kinds.Deployment),
       routes: informers.informer(kinds.Route),
+      services: informers.informer(kinds.Service),
+      ingresses: informers.informer(kinds.Ingress),
       gatewayHost: `127.0.0.1:${this.#config.ports.http}`,
     });
     this.#stops.push(() => meshController.stop());
@@ -257,6 +259,7 @@ export class Cluster {
         endpointSlices: informers.informer(kinds.EndpointSlice),
         pods: informers.informer(kinds.Pod),
         gateways: informers.informer(kinds.Gateway),
+        ingresses: informers.informer(kinds.Ingress),
         virtualServices: informers.informer(kinds.VirtualService),
         destinationRules: informers.informer(kinds.DestinationRule),
         controlPlanes: informers.informer(kinds.ServiceMeshControlPlane),
