@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire, findPackageJSON } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { OutputFile, Plugin } from 'esbuild';
 import { errorCode } from '../errors.ts';
@@ -69,10 +69,11 @@ function readlinkOrNot(path: string): string | undefined {
 }
 
 // CommonJS inside an ES module bundle asks for `require`; the unusual names avoid a clash with modules that import
-// these themselves. The compile cache is otherwise written at exit only, which a program that is killed never reaches.
+// these themselves, as `globalThis` does with those that import a setTimeout. The compile cache is otherwise written at
+// exit only, which a program that is killed never reaches.
 const BANNER = `import { createRequire as __varkaCreateRequire, flushCompileCache as __varkaFlush } from 'node:module';
 const require = __varkaCreateRequire(import.meta.url);
-setTimeout(__varkaFlush, 10_000).unref();`;
+globalThis.setTimeout(__varkaFlush, 10_000).unref();`;
 
 /** A module that looks for files beside it means beside its source, not beside the bundle. */
 const keepModuleUrls: Plugin = {
@@ -169,8 +170,9 @@ export async function bundlePrograms(cache: string, entries: readonly string[]):
   for (const [output, { entryPoint }] of Object.entries(result.metafile.outputs)) {
     if (entryPoint !== undefined) bundles[join(ROOT, entryPoint)] = join(folder, basename(output));
   }
-  const inputs = Object.keys(result.metafile.inputs).map((input) => {
-    const absolute = join(ROOT, input);
+  // This file too: it says how they are made.
+  const inputs = [...Object.keys(result.metafile.inputs), fileURLToPath(import.meta.url)].map((input) => {
+    const absolute = resolve(ROOT, input);
     const { size, mtimeMs } = statSync(absolute);
     return { path: absolute, size, mtimeMs };
   });
