@@ -1,6 +1,8 @@
 // The AMQP engine: RabbitMQ where it is installed, a small broker of our own otherwise. `--engine` settles which.
 
 import { Broker } from './amqp/broker.ts';
+import type { Credentials } from './amqp/connection.ts';
+import { credentialsFrom } from './amqp/credentials.ts';
 import { managementServer } from './amqp/management.ts';
 import { rabbitmqInstalled, runRabbitmq } from './amqp/rabbitmq.ts';
 import { amqpServer } from './amqp/server.ts';
@@ -12,10 +14,12 @@ const { port, dataDirectory, flags } = engineArguments('amqp', 5672, {
   management: 'boolean',
   'management-port': 'string',
 });
-const credentials = {
-  user: process.env['RABBITMQ_DEFAULT_USER'] ?? 'guest',
-  password: process.env['RABBITMQ_DEFAULT_PASS'] ?? 'guest',
-};
+let credentials: Credentials;
+try {
+  credentials = credentialsFrom(process.env);
+} catch (error) {
+  fail(`RABBITMQ_CONFIG_FILE: ${error instanceof Error ? error.message : error}`, 2);
+}
 const managementPort = flags['management'] === true ? Number(flags['management-port'] ?? 15_672) : undefined;
 const engine = flags['engine'] ?? (rabbitmqInstalled() ? 'rabbitmq' : 'embedded');
 

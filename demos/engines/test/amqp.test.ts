@@ -1,11 +1,13 @@
 // The AMQP engine: the contract beside RabbitMQ, and what only ours does (keeping, limits, the management page).
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { type Program, start } from '@varka/demo-kit/test/program.ts';
 import { connect } from 'amqplib';
 import { topicMatches } from '../src/amqp/exchange.ts';
@@ -83,6 +85,19 @@ describe('the embedded AMQP broker', () => {
   it('takes the user and password of RABBITMQ_DEFAULT_USER and _PASS', async (t) => {
     const program = await engine(t, { RABBITMQ_DEFAULT_USER: 'me', RABBITMQ_DEFAULT_PASS: 'p@ss' });
     await assert.rejects(connect(url(program)), /ACCESS[_-]REFUSED/);
+    await (await connect(`amqp://me:p%40ss@127.0.0.1:${program.port}`)).close();
+  });
+
+  it('takes them of a RABBITMQ_CONFIG_FILE too, and ends when there is none', async (t) => {
+    const file = join(mkdtempSync(join(tmpdir(), 'varka-amqp-test-')), 'rabbitmq.conf');
+    const env = { RABBITMQ_CONFIG_FILE: file, PORT: '0' };
+    const { status, stderr } = spawnSync(process.execPath, [fileURLToPath(MODULE), '--engine', 'embedded'], {
+      env,
+      encoding: 'utf8',
+    });
+    assert.deepEqual([status, /^RABBITMQ_CONFIG_FILE: ENOENT/.test(stderr)], [2, true], stderr);
+    writeFileSync(file, '# ours\ndefault_user = me\nheartbeat = 30\n  default_pass=p@ss \n');
+    const program = await engine(t, env);
     await (await connect(`amqp://me:p%40ss@127.0.0.1:${program.port}`)).close();
   });
 
