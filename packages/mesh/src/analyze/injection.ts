@@ -27,8 +27,7 @@ export function analyzeInjection(index: ViewIndex): Finding[] {
 
 /** The very decision that is made at a pod's creation, made again now. */
 function missingProxy(pod: PodObject, namespace: KubeObject, index: ViewIndex): Finding[] {
-  const { memberRolls = [], injectionPolicy: policy = 'enabled' } = index.view;
-  const decision = injectPod(pod, { namespace, memberRolls, policy });
+  const decision = injectPod(pod, { namespace, memberRolls: index.view.memberRolls ?? [] });
   if (!decision.inject && !decision.asked) return [];
   return [
     finding(messages.podMissingProxy, refOf('Pod', pod), '', {

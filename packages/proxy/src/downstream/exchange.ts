@@ -341,10 +341,7 @@ export class Exchange extends RequestAttempts implements RequestView, FilterStre
       this.breakOff('', reply.details);
       return;
     }
-    const edits = this.#responseEdits();
-    const { headers } = reply;
-    const all = headers === undefined ? edits : [...headers, ...edits];
-    this.#reply(reply.status, reply.body, reply.details, undefined, all);
+    this.#reply(reply.status, reply.body, reply.details, undefined, this.#responseEdits());
   }
 
   #reply(
