@@ -3,17 +3,26 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import { refusal } from '../../packages/node/test/support/unshared.ts';
 import { binomialBounds } from './support/binomial.ts';
 import { eventually } from './support/eventually.ts';
 import { findKubectl } from './support/kubectl.ts';
 import { leftovers, traces } from './support/leftovers.ts';
 import { type Answer, burst, SteadyLoad } from './support/load.ts';
-import { Mesh, type Result } from './support/mesh.ts';
+import { Mesh, type MeshOptions, type Result } from './support/mesh.ts';
 import { must, namespacesAllowed, seedManifests, skipUnless } from './support/peers.ts';
 
 const kubectlPeer = findKubectl();
 const manifestsPeer = seedManifests('seed-1');
-const skip = skipUnless(namespacesAllowed(), kubectlPeer, manifestsPeer);
+const refusedHere = refusal('refused', import.meta.filename);
+/** What a machine must do for the mesh to be that way: grant namespaces, or be made to refuse them. */
+const SANDBOXES = {
+  netns: { options: {}, peer: namespacesAllowed() },
+  loopback: {
+    options: { refused: true },
+    peer: refusedHere === undefined ? { found: true } : { missing: refusedHere },
+  },
+};
 
 /** Requests a step: enough to tell 90/10 from 85/15 with certainty. */
 const REQUESTS = 2_000;
@@ -26,8 +35,13 @@ function versionOf({ body }: Answer): string {
   return /^Service A <- Service B <- Service C \| (v\d) \| \S+ \| \d+\n$/.exec(body)?.[1] ?? `unexpected: ${body}`;
 }
 
-describe('seed 1', { skip }, () => {
-  const mesh = new Mesh();
+for (const [sandbox, { options, peer }] of Object.entries(SANDBOXES)) {
+  const skip = skipUnless(peer, kubectlPeer, manifestsPeer);
+  describe(`seed 1, sandbox ${sandbox}`, { skip }, () => canary(options));
+}
+
+function canary(options: MeshOptions): void {
+  const mesh = new Mesh(options);
   let route = '';
   let steady: SteadyLoad | undefined;
 
@@ -174,4 +188,4 @@ describe('seed 1', { skip }, () => {
     assert.equal((await mesh.varka('down')).code, 0);
     assert.deepEqual(leftovers(mesh, running), []);
   });
-});
+}

@@ -1,5 +1,5 @@
 // Counts what a mesh could leave behind: processes, namespaces, mounts, sockets, interfaces.
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Mesh } from './mesh.ts';
 
@@ -7,6 +7,8 @@ interface RuntimeFile {
   readonly api: string;
   readonly gateway: { readonly http: string; readonly https: string };
   readonly supervisor: readonly { readonly pid: number }[];
+  /** Of the loopback sandbox. */
+  readonly fabric?: string;
 }
 
 /** What a running mesh has, noted while it runs so that it can be looked for afterwards. */
@@ -15,6 +17,9 @@ export interface Traces {
   readonly namespaces: readonly string[];
   readonly ports: readonly number[];
   readonly processes: number;
+  readonly supervisor: number;
+  /** Without namespaces: the directory that is the network, which every pod's process is told of. */
+  readonly fabric: string | undefined;
 }
 
 const KINDS = ['pid', 'net', 'mnt'] as const;
@@ -39,13 +44,27 @@ function namespacesOf(pid: number): string[] {
 
 export function traces(mesh: Mesh): Traces {
   const runtime = JSON.parse(readFileSync(join(mesh.directory, 'runtime.json'), 'utf8')) as RuntimeFile;
+  const { fabric } = runtime;
   const inside = runtime.supervisor.at(-1)?.pid ?? 0;
   const [pidNamespace = ''] = namespacesOf(inside);
   const members = processIds().filter((pid) => namespacesOf(pid)[0] === pidNamespace && pidNamespace !== '');
   const own = new Set(namespacesOf(process.pid));
   const namespaces = [...new Set(members.flatMap(namespacesOf))].filter((name) => name !== '' && !own.has(name));
   const ports = [runtime.api, runtime.gateway.http, runtime.gateway.https].map((url) => Number(new URL(url).port));
-  return { namespaces, ports, processes: members.length };
+  if (fabric !== undefined) {
+    return {
+      namespaces: [],
+      ports,
+      fabric,
+      supervisor: inside,
+      processes: processIds().filter((pid) => isOf(fabric, pid)).length,
+    };
+  }
+  return { namespaces, ports, fabric, supervisor: inside, processes: members.length };
+}
+
+function isOf(fabric: string, pid: number): boolean {
+  return readOr('', () => readFileSync(`/proc/${pid}/environ`, 'utf8')).includes(`VARKA_POD=${fabric}:`);
 }
 
 function hex(port: number): string {
@@ -59,8 +78,9 @@ function isZombie(pid: number): boolean {
 }
 
 /** One line for each thing that is still there. */
-export function leftovers(mesh: Mesh, { namespaces, ports }: Traces): string[] {
+export function leftovers(mesh: Mesh, { namespaces, ports, fabric }: Traces): string[] {
   const found: string[] = [];
+  if (fabric !== undefined && existsSync(fabric)) found.push(`directory ${fabric}`);
   for (const pid of processIds()) {
     const held = namespacesOf(pid).filter((name) => namespaces.includes(name));
     const command = readOr('', () => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '));
@@ -69,7 +89,8 @@ export function leftovers(mesh: Mesh, { namespaces, ports }: Traces): string[] {
     // The front is not in the namespaces; it is known by its home, which no other test shares.
     const front =
       /packages\/varka\/src\/(main|supervisor)/.test(command) && environment.includes(`VARKA_HOME=${mesh.home}\0`);
-    if (held.length > 0 || (front && !command.includes('down') && command.includes(mesh.profile)))
+    const ofPod = fabric !== undefined && isOf(fabric, pid);
+    if (held.length > 0 || ofPod || (front && !command.includes('down') && command.includes(mesh.profile)))
       found.push(`process ${pid}: ${command.slice(0, 120)}`);
   }
   for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {

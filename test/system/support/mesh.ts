@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { refusedWords } from '../../../packages/node/test/support/unshared.ts';
 import { ROOT } from './peers.ts';
 
 export interface Result {
@@ -15,6 +16,7 @@ export interface Result {
 export interface Status {
   readonly profile: string;
   readonly pid: number;
+  readonly sandbox: string;
   readonly kubeconfig: string;
   readonly api: string;
   readonly gateway: { readonly http: string; readonly https: string };
@@ -35,15 +37,17 @@ export interface MeshOptions {
   /** Shared by profiles; made when not given. */
   readonly home?: string;
   readonly user?: { readonly uid: number; readonly gid: number };
+  /** As an ordinary user on a machine that refuses every namespace. */
+  readonly refused?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }
 
 const VARKA = join(ROOT, 'packages/varka/bin/varka.mjs');
 
-export function newHome(user?: { uid: number; gid: number }): string {
+export function newHome(forOthers = false): string {
   const home = mkdtempSync(join(tmpdir(), 'varka-test-'));
-  if (user !== undefined) chmodSync(home, 0o777);
+  if (forOthers) chmodSync(home, 0o777);
   return home;
 }
 
@@ -68,7 +72,7 @@ export class Mesh {
 
   constructor(options: MeshOptions = {}) {
     this.#options = options;
-    this.home = options.home ?? newHome(options.user);
+    this.home = options.home ?? newHome(options.user !== undefined || options.refused === true);
     this.profile = options.profile ?? 'default';
   }
 
@@ -82,9 +86,14 @@ export class Mesh {
 
   /** Starts a command without waiting for its end. */
   start(program: string, args: readonly string[], input?: string): ChildProcess {
-    const { user, env, cwd } = this.#options;
-    const become =
-      user === undefined ? [] : ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
+    const { user, refused = false, env, cwd } = this.#options;
+    const setpriv = (to: { uid: number; gid: number }) => [
+      'setpriv',
+      `--reuid=${to.uid}`,
+      `--regid=${to.gid}`,
+      '--clear-groups',
+    ];
+    const become = refused ? refusedWords(process.getuid?.() === 0) : user === undefined ? [] : setpriv(user);
     const [command = program, ...rest] = [...become, program, ...args];
     const child = spawn(command, rest, {
       cwd: cwd ?? ROOT,
