@@ -193,7 +193,7 @@ export const PROBLEMS = {
   'supervisor-died': row(
     'VARKA401',
     'the mesh ended unexpectedly ({detail})',
-    'its supervisor process is gone; the kernel has ended every pod with it',
+    'its supervisor process is gone, and every pod with it',
     'the log says why: {log}; start again with `varka up{flag}`: the store has kept everything that was acknowledged',
   ),
   'start-failed': row(

@@ -7,6 +7,7 @@ import { AddressPool, type Cidr, contains, firstHost, parseCidr } from '../sandb
 import { closeOnExec } from '../sandbox/descriptors.ts';
 import type { PodNetwork, PodNetworkOptions } from '../sandbox/pod-network.ts';
 import { type FabricLayout, type FabricPod, NO_SERVICES, type ServicePart, TABLE_FILE } from './fabric-table.ts';
+import { ForwardProxy } from './forward-proxy.ts';
 import { LoopbackSandbox } from './loopback-sandbox.ts';
 import type { Endpoint } from './proxy-header.ts';
 
@@ -42,6 +43,9 @@ export class LoopbackNetwork implements PodNetwork, ServiceNetwork {
   readonly #loadBalancers: Cidr;
   readonly #addresses: AddressPool;
   readonly #pods = new Map<string, { readonly sandbox: LoopbackSandbox; entry: FabricPod }>();
+  readonly #forwardProxy = new ForwardProxy();
+  /** Of 127.0.0.0/8: another for each network, so that two hardly ever meet. */
+  readonly #nativeNetwork = 128 + Math.floor(Math.random() * 126);
   #services: ServicePart = NO_SERVICES;
 
   private constructor(options: LoopbackNetworkOptions) {
@@ -66,6 +70,11 @@ export class LoopbackNetwork implements PodNetwork, ServiceNetwork {
     return new LoopbackNetwork(options);
   }
 
+  /** To be waited for before the first program is started. */
+  get ready(): Promise<void> {
+    return this.#forwardProxy.ready;
+  }
+
   /** Services there are the node's own. */
   isNodeLocal(address: string): boolean {
     return contains(this.#nodeLocal, address);
@@ -85,10 +94,13 @@ export class LoopbackNetwork implements PodNetwork, ServiceNetwork {
         ip: address,
         network: directory,
         preload: preload(),
+        host: this.#nativeHost(address),
+        admit: (member) => this.#forwardProxy.admit(member),
         options,
         onMapped: (mapped) => this.#map(address, mapped),
         onDestroy: () => {
           this.#pods.delete(address);
+          this.#forwardProxy.expel(address);
           this.#writeTable();
           rmSync(sockets, { recursive: true, force: true });
           this.#addresses.release(address);
@@ -112,8 +124,16 @@ export class LoopbackNetwork implements PodNetwork, ServiceNetwork {
 
   async close(): Promise<void> {
     const ends = await Promise.allSettled([...this.#pods.values()].map(({ sandbox }) => sandbox.destroy()));
+    this.#forwardProxy.close();
     const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
     if (failures.length > 0) throw new AggregateError(failures, failures.join('; '));
+  }
+
+  /** Linux lets everybody listen on all of 127.0.0.0/8; others have one address. */
+  #nativeHost(address: string): string {
+    if (process.platform !== 'linux') return '127.0.0.1';
+    const [, , third, fourth] = address.split('.');
+    return `127.${this.#nativeNetwork}.${third}.${fourth}`;
   }
 
   #map(address: string, mapped: Readonly<Record<string, Endpoint>>): void {

@@ -4,12 +4,14 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PodNetworkOptions, PodProcess, PodSandbox, SpawnOptions } from '../sandbox/pod-network.ts';
+import type { Mount, PodNetworkOptions, PodProcess, PodSandbox, SpawnOptions } from '../sandbox/pod-network.ts';
 import { signalProcess } from '../sandbox/processes.ts';
 import { standardStreams } from '../sandbox/standard-streams.ts';
 import { POD_VARIABLE, podMark, processesOf, recordSession } from './belongings.ts';
+import { nativePort } from './native-ports.ts';
 import { connectAs } from './preload/connecting.ts';
 import type { Membership } from './preload/fabric.ts';
+import { sourceOf } from './preload/files.ts';
 import { MEMBERSHIP_VARIABLE } from './preload/join.ts';
 import type { Endpoint } from './proxy-header.ts';
 
@@ -22,6 +24,10 @@ interface LoopbackSandboxParts {
   readonly ip: string;
   readonly network: string;
   readonly preload: string;
+  /** Where its programs without a preload are to listen. */
+  readonly host: string;
+  /** Gives the value of HTTP_PROXY. */
+  readonly admit: (member: Membership) => string;
   readonly options: PodNetworkOptions;
   readonly onMapped: (mapped: Readonly<Record<string, Endpoint>>) => void;
   readonly onDestroy: () => void;
@@ -31,6 +37,9 @@ export class LoopbackSandbox implements PodSandbox {
   readonly ip: string;
   readonly #parts: LoopbackSandboxParts;
   readonly #leaders = new Set<number>();
+  readonly #mapped: Record<number, Endpoint> = {};
+  /** One way in for all of its programs. */
+  #proxy: string | undefined;
   #destroyed: Promise<void> | undefined;
 
   constructor(parts: LoopbackSandboxParts) {
@@ -38,15 +47,25 @@ export class LoopbackSandbox implements PodSandbox {
     this.#parts = parts;
   }
 
-  spawn(argv: readonly string[], options: SpawnOptions): PodProcess {
-    const [command] = argv;
-    if (command === undefined) throw new TypeError('a process needs a command');
+  spawn(
+    argv: readonly string[],
+    { env: given, cwd, mounts = [], ports = [], root, ...options }: SpawnOptions,
+  ): PodProcess {
+    if (argv.length === 0) throw new TypeError('a process needs a command');
+    if (root !== undefined) {
+      throw new Error('an image with files of its own needs namespaces, which this sandbox does without');
+    }
     this.#assertAlive();
-    const env = this.#environment(options.env);
-    const streams = standardStreams(tied(argv, env), options);
-    const [program = command, ...args] = streams.argv;
+    const env = this.#environment(argv, given, mounts, ports);
+    const streams = standardStreams(tied(translated(argv, mounts), env), options);
+    const [command = '', ...args] = streams.argv;
     try {
-      const child = spawn(program, args, { env, cwd: options.cwd, detached: true, stdio: streams.stdio });
+      const child = spawn(command, args, {
+        env,
+        cwd: sourceOf(cwd, mounts),
+        detached: true,
+        stdio: streams.stdio,
+      });
       if (child.pid !== undefined) {
         this.#leaders.add(child.pid);
         recordSession(this.#parts.network, child.pid);
@@ -87,16 +106,55 @@ export class LoopbackSandbox implements PodSandbox {
     }
   }
 
-  #environment(own: Readonly<Record<string, string>>): Record<string, string> {
+  #environment(
+    argv: readonly string[],
+    own: Readonly<Record<string, string>>,
+    mounts: readonly Mount[],
+    ports: readonly number[],
+  ): Record<string, string> {
     const { network, preload } = this.#parts;
-    const membership = this.#membership(own[SIDECAR_VARIABLE] === undefined ? 'application' : 'sidecar');
+    const forOthers = isNode(argv) ? {} : { ...translatedPaths(own, mounts), ...this.#native(own, ports) };
+    const restore = Object.fromEntries(Object.keys(forOthers).map((name) => [name, own[name] ?? null]));
+    const membership: Membership = {
+      ...this.#membership(own[SIDECAR_VARIABLE] === undefined ? 'application' : 'sidecar'),
+      ...(mounts.length === 0 ? {} : { mounts }),
+      restore,
+    };
     const options = own['NODE_OPTIONS'] === undefined ? '' : ` ${own['NODE_OPTIONS']}`;
+    const volumes = Object.fromEntries(mounts.map(({ path, source }) => [path, source]));
     return {
       ...own,
+      ...forOthers,
+      ...(mounts.length === 0 ? {} : { VARKA_VOLUMES: JSON.stringify(volumes) }),
       [POD_VARIABLE]: podMark(network, this.ip),
       [MEMBERSHIP_VARIABLE]: JSON.stringify(membership),
       NODE_OPTIONS: `--import=${preload}${options}`,
     };
+  }
+
+  /** What leads a program that knows nothing of the fabric into it, and out of it to where it is to listen. */
+  #native(own: Readonly<Record<string, string>>, ports: readonly number[]): Record<string, string> {
+    const { host } = this.#parts;
+    const proxies = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy'].filter(
+      (name) => own[name] === undefined,
+    );
+    const variables: Record<string, string> = Object.fromEntries(proxies.map((name) => [name, this.#proxyUrl()]));
+    const [first] = ports;
+    if (first === undefined) return variables;
+    for (const port of ports) {
+      this.#mapped[port] ??= nativePort(host, port, new Set(Object.values(this.#mapped).map((each) => each.port)));
+    }
+    this.#parts.onMapped(this.#mapped);
+    variables['HOST'] = host;
+    // A port that the pod itself asks for by this name is told where it is now.
+    const wanted = Number(own['PORT'] ?? first);
+    if (this.#mapped[wanted] !== undefined) variables['PORT'] = String(this.#mapped[wanted].port);
+    return variables;
+  }
+
+  #proxyUrl(): string {
+    this.#proxy ??= this.#parts.admit(this.#membership('application'));
+    return this.#proxy;
   }
 
   #membership(kind: Membership['kind']): Membership {
@@ -113,6 +171,17 @@ export class LoopbackSandbox implements PodSandbox {
   #assertAlive(): void {
     if (this.#destroyed !== undefined) throw new Error(`the pod at ${this.ip} is being removed`);
   }
+}
+
+/** Programs without a preload see no mounts: what they are told of files below one is told as where these are. */
+function translated(argv: readonly string[], mounts: readonly Mount[]): readonly string[] {
+  return isNode(argv) ? argv : argv.map((word) => (word.startsWith('/') ? sourceOf(word, mounts) : word));
+}
+
+function translatedPaths(env: Readonly<Record<string, string>>, mounts: readonly Mount[]): Record<string, string> {
+  const paths = Object.entries(env).filter(([, value]) => value.startsWith('/'));
+  const moved = paths.map(([name, value]) => [name, sourceOf(value, mounts)] as const);
+  return Object.fromEntries(moved.filter(([name, value]) => value !== env[name]));
 }
 
 /**
@@ -142,7 +211,7 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** Child programs of Node inherit what makes them members; others have to be told otherwise. */
-export function isNode(argv: readonly string[]): boolean {
+/** Such a program is a member by its preload; its own children inherit that. */
+function isNode(argv: readonly string[]): boolean {
   return basename(argv[0] ?? '') === 'node';
 }

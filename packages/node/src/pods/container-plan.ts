@@ -18,6 +18,8 @@ export interface ContainerPlan {
   readonly mounts: readonly Mount[];
   /** An image's own file system, where it has one. */
   readonly root?: RootDirectory;
+  /** Declared ones, TCP. */
+  readonly ports: readonly number[];
   readonly imageId: string;
   /** How long the image's pull took, when there was one. */
   readonly pulledMs?: number;
@@ -61,6 +63,9 @@ export async function planContainer(container: Container, context: PlanContext):
       : { mounts, root: { image: program.root.directory, layer: context.layer } }),
     imageId: program.root?.id ?? `varka://${program.entrypoint.join(' ')}`,
     ...(pulledMs === undefined ? {} : { pulledMs }),
+    ports: (container.ports ?? []).flatMap(({ containerPort, protocol = 'TCP' }) =>
+      protocol === 'TCP' ? [containerPort] : [],
+    ),
   };
 }
 

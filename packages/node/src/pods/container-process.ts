@@ -51,7 +51,7 @@ export class ContainerProcess {
   ): Promise<ContainerProcess> {
     let started: PodProcess;
     try {
-      started = sandbox.spawn(plan.argv, { env: plan.env, cwd: plan.cwd, mounts: plan.mounts });
+      started = sandbox.spawn(plan.argv, { env: plan.env, cwd: plan.cwd, mounts: plan.mounts, ports: plan.ports });
     } catch (error) {
       throw new StartError(whyNot(plan, error as Error), { cause: error });
     }

@@ -64,6 +64,8 @@ export interface SpawnOptions {
   readonly mounts?: readonly Mount[];
   /** The program's own root directory, where the sandbox can give it one. */
   readonly root?: RootDirectory;
+  /** TCP ports that its container declares; a sandbox in which pods share the machine's finds places for them. */
+  readonly ports?: readonly number[];
 }
 
 /** An image's files with a container's changes on top. */

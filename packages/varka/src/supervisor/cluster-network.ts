@@ -41,7 +41,7 @@ export interface ClusterNetwork {
   startServices(informers: InformerSet): Promise<Stop>;
 }
 
-export function createClusterNetwork(sandbox: SandboxConfig): ClusterNetwork {
+export async function createClusterNetwork(sandbox: SandboxConfig): Promise<ClusterNetwork> {
   return sandbox.kind === 'netns' ? inNamespaces() : inFabric(sandbox.directory);
 }
 
@@ -72,9 +72,10 @@ function inNamespaces(): ClusterNetwork {
 }
 
 /** From here on this process reaches the cluster's addresses, too: it is the node. */
-function inFabric(directory: string): ClusterNetwork {
+async function inFabric(directory: string): Promise<ClusterNetwork> {
   let preload = '';
   const network = LoopbackNetwork.create({ ...NETWORK, directory, zone: CLUSTER_DOMAIN, preload: () => preload });
+  await network.ready;
   joinFabric({
     network: directory,
     address: network.nodeAddress,

@@ -107,7 +107,7 @@ export class Cluster {
   async start(): Promise<void> {
     const bundles = bundlePrograms(this.#config.profile.cache, programEntries()); // takes its time while the rest starts
     bundles.catch(() => undefined); // waited for below
-    const network = createClusterNetwork(this.#config.sandbox);
+    const network = await createClusterNetwork(this.#config.sandbox);
     this.#stops.push(() => network.pods.close());
     await this.#steps.run('api', 'API server', async (update) => {
       await this.#startApi();

@@ -2,6 +2,7 @@
 // sockets are.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Mount } from '../../sandbox/pod-network.ts';
 import { type FabricTable, TABLE_FILE } from '../fabric-table.ts';
 import { type NameAnswer, type ResolverConfig, resolveName } from '../names.ts';
 import { type Caller, type Place, type Route, route } from '../route.ts';
@@ -13,6 +14,8 @@ export interface Membership extends ResolverConfig {
   readonly address: string;
   readonly kind: Caller['kind'];
   readonly hostname: string;
+  /** What is to be seen at other places than it is. */
+  readonly mounts?: readonly Mount[];
   /** Variables that the node agent set for programs without a preload; null when there was none before. */
   readonly restore?: Readonly<Record<string, string | null>>;
 }

@@ -2,6 +2,7 @@
 import { syncBuiltinESMExports } from 'node:module';
 import { patchConnecting } from './connecting.ts';
 import { Fabric, type Membership } from './fabric.ts';
+import { patchFiles } from './files.ts';
 import { patchListening } from './listening.ts';
 import { patchNames } from './names.ts';
 import { patchSurroundings } from './surroundings.ts';
@@ -15,6 +16,7 @@ export function joinFabric(membership: Membership): void {
   if (fabric.isPod) {
     patchNames(fabric);
     patchSurroundings(membership);
+    if (membership.mounts !== undefined) patchFiles(membership.mounts);
   }
   // So that `import { connect } from 'node:net'` gives the same as `net.connect`.
   syncBuiltinESMExports();
