@@ -1,5 +1,5 @@
-// "Service Mesh for Developers", its gateway and canary chapters: the commands as printed (kubectl for oc), on the
-// manifests of the article's own repository, under a steady load that must not notice.
+// "Service Mesh for Developers", its gateway, canary and circuit-breaker chapters: the commands as printed (kubectl for
+// oc), on the manifests of the article's own repository; the canary under a steady load that must not notice.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -173,6 +173,69 @@ function canary(options: MeshOptions): void {
       answers.filter((answer) => answer.status !== 200 || !/^v[12]$/.test(versionOf(answer))),
       [],
     );
+  });
+
+  describe('circuit breaker', () => {
+    let crashed = { pod: '', suffix: '' };
+    const errorLine = (suffix: string) => `Service A <- Service B <- Error: Error 500 (Hostname: ${suffix})\n`;
+    const hostOf = ({ body }: Answer): string => /\| v2 \| (\S+) \|/.exec(body)?.[1] ?? body;
+    const isError = ({ body }: Answer): boolean => body === errorLine(crashed.suffix);
+    const ask = async (path: string): Promise<string> => {
+      const place = `/api/v1/namespaces/servicemesh-apps/pods/${crashed.pod}:8080/proxy${path}`;
+      return (await kubectl('get', '--raw', place)).stdout;
+    };
+
+    test('without a subset, two pods of version 2 take turns', async () => {
+      await kubectl('replace', '-f', manifest('circuit-breaker/1-vs.yml'));
+      await kubectl('scale', 'deploy/service-c-v1', '--replicas', '0');
+      await kubectl('scale', 'deploy/service-c-v2', '--replicas', '2');
+      await kubectl('wait', '--for=jsonpath={.status.readyReplicas}=2', 'deploy/service-c-v2', '--timeout=60s');
+      await kubectl('wait', '--for=delete', 'pod', '-l', 'app=service-c,version=v1', '--timeout=60s');
+      const hosts = await eventually('two pods to answer', 10_000, async () => {
+        const found = [...new Set((await burst(url(), 10, 1)).map(hostOf))];
+        return found.length === 2 ? found : undefined;
+      });
+      const answers = (await burst(url(), 40, 1)).map(hostOf);
+      for (let i = 1; i < answers.length; i++) assert.notEqual(answers[i], answers[i - 1], answers.join(' '));
+      const pods = (await kubectl('get', 'pod', '-l', 'version=v2', '-o', 'jsonpath={.items[*].metadata.name}')).stdout;
+      const pod = pods.split(' ').find((name) => name.endsWith(`-${hosts[0]}`));
+      crashed = { pod: pod ?? assert.fail(`no pod of ${hosts[0]} in ${pods}`), suffix: hosts[0] ?? '' };
+    });
+
+    test('crashed, it answers every second request with an error that the chain passes on', async () => {
+      assert.equal(await ask('/crash'), "Crash mode is activated. Call '/repair' to deactivate.");
+      const answers = await burst(url(), 40, 1);
+      assert.equal(answers.filter(({ status }) => status !== 200).length, 0);
+      assert.equal(answers.filter(isError).length, 20);
+    });
+
+    test('one error opens the circuit; after ten seconds one more is let through', async (t) => {
+      await kubectl('replace', '-f', manifest('circuit-breaker/2-destination-rules.yml'));
+      const openedAt = await eventually('the error that opens it', 5_000, async () =>
+        (await burst(url(), 1, 1)).some(isError) ? performance.now() : undefined,
+      );
+      assert.equal((await burst(url(), 100, 2)).filter(isError).length, 0);
+      const closedAt = await eventually('the next error', 20_000, async () =>
+        (await burst(url(), 1, 1)).some(isError) ? performance.now() : undefined,
+      );
+      const seconds = (closedAt - openedAt) / 1000;
+      t.diagnostic(`ejected for ${seconds.toFixed(1)} s`);
+      // baseEjectionTime 10s, looked at every interval of 2s.
+      assert.ok(seconds >= 10 && seconds < 13, `${seconds} s`);
+    });
+
+    test('with retries all errors are gone', async () => {
+      await kubectl('replace', '-f', manifest('circuit-breaker/3-vs-retry.yml'));
+      const answers = await burst(url(), 300, 2);
+      assert.equal(answers.filter((answer) => !/\| v2 \|/.test(answer.body)).length, 0);
+    });
+
+    test('repaired, it gets requests again', async () => {
+      assert.equal(await ask('/repair'), 'Crash mode is deactivated.');
+      await eventually('its answers', 60_000, async () =>
+        (await burst(url(), 4, 1)).some((answer) => hostOf(answer) === crashed.suffix) ? true : undefined,
+      );
+    });
   });
 
   test('every proxy is SYNCED', async () => {

@@ -33,6 +33,7 @@ function makeManager(options: { resolve?: Resolve; own?: (address: string, port:
   const manager = new ClusterManager({
     stats: new StatsStore(),
     draw: () => 0,
+    now: () => 0,
     resolve: options.resolve ?? (async () => []),
     log: (_level, text) => log.push(text),
     retire: (host) => retired.push(host),

@@ -9,8 +9,10 @@ import { DrainSignal } from '../src/downstream/drain.ts';
 import type { AccessLogEntry } from '../src/observe/access-log.ts';
 import { ClusterStats, HttpStats } from '../src/observe/stats.ts';
 import type { ConnectionInfo, HttpConnectionManagerConfig, ListenerTable } from '../src/runtime/tables.ts';
+import { CircuitBreakers } from '../src/upstream/circuit-breakers.ts';
 import type { Cluster, PickContext } from '../src/upstream/cluster.ts';
 import { Host } from '../src/upstream/host.ts';
+import type { OutlierDetector } from '../src/upstream/outlier-detection.ts';
 
 /** A socket whose incoming bytes pile up as text, to be waited for. */
 export class Wire {
@@ -154,6 +156,8 @@ export class Upstream {
 export class FakeCluster implements Cluster {
   readonly name: string;
   readonly stats = new ClusterStats();
+  breakers = new CircuitBreakers();
+  outliers: OutlierDetector | undefined = undefined;
   connectTimeoutMs = 2000;
   sourceAddress: string | undefined = undefined;
   socketMark = 0;

@@ -1,6 +1,7 @@
 // What the analyzer reads and what it says.
 import type { KubeObject } from '@varka/kube/object.ts';
 import type { DestinationRuleObject, GatewayObject, VirtualServiceObject } from '../config/istio-types.ts';
+import type { InjectionPolicy } from '../inject/injector-config.ts';
 import type { PodObject } from '../inject/workload.ts';
 import type { ServiceObject } from '../registry/service.ts';
 
@@ -13,6 +14,8 @@ export interface View {
   readonly destinationRules?: readonly DestinationRuleObject[];
   readonly gateways?: readonly GatewayObject[];
   readonly memberRolls?: readonly KubeObject[];
+  /** What the injector does with a pod that says nothing; enabled when left out. */
+  readonly injectionPolicy?: InjectionPolicy;
 }
 
 export type Level = 'error' | 'warning' | 'info';

@@ -27,7 +27,8 @@ export function analyzeInjection(index: ViewIndex): Finding[] {
 
 /** The very decision that is made at a pod's creation, made again now. */
 function missingProxy(pod: PodObject, namespace: KubeObject, index: ViewIndex): Finding[] {
-  const decision = injectPod(pod, { namespace, memberRolls: index.view.memberRolls ?? [] });
+  const { memberRolls = [], injectionPolicy: policy = 'enabled' } = index.view;
+  const decision = injectPod(pod, { namespace, memberRolls, policy });
   if (!decision.inject && !decision.asked) return [];
   return [
     finding(messages.podMissingProxy, refOf('Pod', pod), '', {

@@ -65,7 +65,23 @@ function outlierFields(outlier: OutlierDetection | undefined): ClusterInit['outl
     // Istio ejects on errors only, never on a success rate that is merely worse than the others'.
     enforcingSuccessRate: 0,
     ...consecutive('consecutive5xx', 'enforcingConsecutive5xx', outlier.consecutive5xxErrors),
-    ...consecutive('consecutiveGatewayFailure', 'enforcingConsecutiveGatewayFailure', outlier.consecutiveGatewayErrors),
+    ...consecutive(
+      'consecutiveGatewayFailure',
+      'enforcingConsecutiveGatewayFailure',
+      // The name of old for it, from before 5xx errors could be counted [istio/api OutlierDetection.consecutive_errors].
+      outlier.consecutiveGatewayErrors ?? outlier.consecutiveErrors,
+    ),
+    ...(outlier.splitExternalLocalOriginErrors === true
+      ? {
+          splitExternalLocalOriginErrors: true,
+          enforcingLocalOriginSuccessRate: 0,
+          ...consecutive(
+            'consecutiveLocalOriginFailure',
+            'enforcingConsecutiveLocalOriginFailure',
+            outlier.consecutiveLocalOriginFailures,
+          ),
+        }
+      : {}),
     ...(interval === undefined ? {} : { interval }),
     ...(baseEjectionTime === undefined ? {} : { baseEjectionTime }),
     ...(outlier.maxEjectionPercent === undefined ? {} : { maxEjectionPercent: outlier.maxEjectionPercent }),

@@ -135,6 +135,10 @@ export interface ConnectionPool {
 export interface OutlierDetection {
   consecutive5xxErrors?: number;
   consecutiveGatewayErrors?: number;
+  /** Deprecated: gateway errors. */
+  consecutiveErrors?: number;
+  splitExternalLocalOriginErrors?: boolean;
+  consecutiveLocalOriginFailures?: number;
   interval?: string;
   baseEjectionTime?: string;
   maxEjectionPercent?: number;

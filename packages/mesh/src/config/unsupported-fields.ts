@@ -40,10 +40,29 @@ const httpRoute: Carried = {
   corsPolicy: true,
 };
 
-/** Limits and ejections are sent to the proxies, but ours does not enforce them. */
 const trafficPolicy: Carried = {
   loadBalancer: { simple: true },
-  connectionPool: { tcp: { connectTimeout: true }, http: { maxRequestsPerConnection: true, idleTimeout: true } },
+  connectionPool: {
+    tcp: { connectTimeout: true, maxConnections: true },
+    http: {
+      http1MaxPendingRequests: true,
+      http2MaxRequests: true,
+      maxRetries: true,
+      maxRequestsPerConnection: true,
+      idleTimeout: true,
+    },
+  },
+  outlierDetection: {
+    consecutive5xxErrors: true,
+    consecutiveErrors: true,
+    consecutiveGatewayErrors: true,
+    splitExternalLocalOriginErrors: true,
+    consecutiveLocalOriginFailures: true,
+    interval: true,
+    baseEjectionTime: true,
+    maxEjectionPercent: true,
+    minHealthPercent: true,
+  },
   tls: { mode: true },
 };
 

@@ -3,6 +3,7 @@ import type { KubeObject } from '@varka/kube/object.ts';
 import type { Container } from 'kubernetes-types/core/v1.d.ts';
 import { PROXY_CONTAINER, PROXY_IMAGE, PROXY_PORTS } from '../install/addresses.ts';
 import { bootstrap, PROXY_ENV } from './bootstrap.ts';
+import type { InjectionPolicy } from './injector-config.ts';
 import { canonicalLabels, ownerUri, type PodObject, workloadOf } from './workload.ts';
 
 export interface InjectionContext {
@@ -11,7 +12,7 @@ export interface InjectionContext {
   /** Every ServiceMeshMemberRoll there is. */
   readonly memberRolls: readonly KubeObject[];
   /** What happens in a labelled namespace to a pod that says nothing [Istio: sidecarInjectorWebhook policy]. */
-  readonly policy?: 'enabled' | 'disabled';
+  readonly policy?: InjectionPolicy;
 }
 
 export type Injection =
@@ -26,6 +27,8 @@ export type Injection =
     };
 
 const INJECT = 'sidecar.istio.io/inject';
+/** Who asks for Linkerd's proxy gets ours: annotation of the pod, or of its namespace. */
+const LINKERD = 'linkerd.io/inject';
 const STATUS = 'sidecar.istio.io/status';
 const REVISION = 'istio.io/rev';
 
@@ -55,7 +58,7 @@ export function injectPod(pod: PodObject, context: InjectionContext): Injection 
     return no('it uses the host network, whose traffic a sidecar must not capture');
   }
   if (IGNORED_NAMESPACES.has(namespace)) return no(`namespace ${namespace} is never injected`);
-  if (wanted === false) return no(`${INJECT} is "false"`);
+  if (wanted === false) return no('it says that it wants none');
 
   const enrolled = enrolment(pod, context, namespace);
   if (enrolled.kind === 'none') return no(enrolled.reason, 'namespace');
@@ -68,11 +71,12 @@ export function injectPod(pod: PodObject, context: InjectionContext): Injection 
   return { inject: true, pod: withSidecar(pod, namespace) };
 }
 
-/** What the pod says itself; the label wins over the annotation. Any other value than these two says nothing. */
+/** What the pod says itself; the label wins over the annotation. Any other value than these says nothing. */
 function wish(pod: PodObject): boolean | undefined {
-  const said = pod.metadata?.labels?.[INJECT] ?? pod.metadata?.annotations?.[INJECT];
-  if (said === 'true') return true;
-  if (said === 'false') return false;
+  const { labels = {}, annotations = {} } = pod.metadata ?? {};
+  const said = labels[INJECT] ?? annotations[INJECT];
+  if (said === 'true' || (said === undefined && annotations[LINKERD] === 'enabled')) return true;
+  if (said === 'false' || (said === undefined && annotations[LINKERD] === 'disabled')) return false;
   return undefined;
 }
 
@@ -90,6 +94,9 @@ function enrolment(pod: PodObject, context: InjectionContext, namespace: string)
   }
   if (labels[REVISION] !== undefined || podLabels[REVISION] !== undefined) return { kind: 'label' };
   if (podLabels[INJECT] === 'true') return { kind: 'label' };
+  // Linkerd's own injector looks at every namespace.
+  const linkerd = pod.metadata?.annotations?.[LINKERD] ?? context.namespace.metadata?.annotations?.[LINKERD];
+  if (linkerd === 'enabled') return { kind: 'label' };
   const member = context.memberRolls.some((roll) => members(roll).includes(namespace));
   if (member) return { kind: 'member' };
   return {

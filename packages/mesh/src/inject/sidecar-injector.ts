@@ -9,6 +9,7 @@ import type { AdmissionPlugin, AdmissionRequest, AdmissionResponse } from '@vark
 import { isStatus } from '@varka/kube/status-error.ts';
 import { sameJson } from '../install/merge-patch.ts';
 import { type Injection, type InjectionContext, injectPod } from './inject-pod.ts';
+import { INJECTOR_CONFIG, injectionPolicy } from './injector-config.ts';
 import type { PodObject } from './workload.ts';
 
 export interface SidecarInjectorOptions {
@@ -17,7 +18,8 @@ export interface SidecarInjectorOptions {
   /** Asked before a pod goes without for its namespace's sake: what enrols it may not have reached the informers yet. */
   readonly client?: Pick<KubeClient, 'get' | 'list'>;
   readonly log: Logger;
-  readonly policy?: InjectionContext['policy'];
+  /** Those of the mesh's namespace; without them the policy is the default. */
+  readonly configMaps?: Pick<Informer, 'synced' | 'get'>;
   /** How long a pod's creation may wait for the lookups to be ready. */
   readonly lookupTimeoutMs?: number;
 }
@@ -92,9 +94,9 @@ function templateOf(workload: KubeObject): PodObject | undefined {
 }
 
 async function decide(options: SidecarInjectorOptions, pod: PodObject, namespace: KubeObject): Promise<Injection> {
-  const { client, policy, memberRolls } = options;
-  const under = (context: InjectionContext) =>
-    injectPod(pod, { ...context, ...(policy === undefined ? {} : { policy }) });
+  const { client, configMaps, memberRolls } = options;
+  const policy = injectionPolicy(configMaps?.get(INJECTOR_CONFIG.namespace, INJECTOR_CONFIG.name));
+  const under = (context: InjectionContext) => injectPod(pod, { ...context, policy });
   const known = under({ namespace, memberRolls: memberRolls.list() });
   if (known.inject || known.obstacle === 'pod' || client === undefined) return known;
   try {
@@ -112,7 +114,7 @@ async function decide(options: SidecarInjectorOptions, pod: PodObject, namespace
 
 /** The namespace, once the lookups are complete; one made a moment ago may still be on its way to them. */
 async function lookUp(
-  { namespaces, memberRolls }: SidecarInjectorOptions,
+  { namespaces, memberRolls, configMaps }: SidecarInjectorOptions,
   name: string,
   limitMs: number,
 ): Promise<KubeObject | undefined> {
@@ -120,7 +122,7 @@ async function lookUp(
   const timer = setTimeout(late.resolve, limitMs, undefined);
   let off = (): void => undefined;
   try {
-    const synced = Promise.all([namespaces.synced, memberRolls.synced]);
+    const synced = Promise.all([namespaces.synced, memberRolls.synced, configMaps?.synced]);
     if ((await Promise.race([synced, late.promise])) === undefined) return undefined;
     const there = namespaces.get(undefined, name);
     if (there !== undefined) return there;

@@ -25,22 +25,23 @@ export async function installMesh(client: KubeClient, options: MeshOptions): Pro
   return [...namespaces, ...(await installAll(meshObjects(options)))];
 }
 
-async function installOne(client: KubeClient, { kind, object }: Manifest): Promise<Installed> {
+async function installOne(client: KubeClient, manifest: Manifest): Promise<Installed> {
+  const { kind, object, users } = manifest;
   const { name = '', namespace } = object.metadata ?? {};
   const label = [namespace, kind.plural, name].filter((part) => part !== undefined).join('/');
   // Asked for first: creating a Service that is there already fails for its address, before it does for its name.
   const live = await existing(client, kind, name, namespace);
   if (live === undefined) {
     try {
-      await client.create(kind, withRecord(object, object));
+      await client.create(kind, users === true ? object : withRecord(object, object));
       return { name: label, result: 'created' };
     } catch (error) {
       // Somebody made it just now, as the API server may make `default`.
-      if (isStatus(error, 'AlreadyExists')) return installOne(client, { kind, object });
+      if (isStatus(error, 'AlreadyExists')) return installOne(client, manifest);
       throw error;
     }
   }
-  const patch = mergePatch(lastInstalled(live), object);
+  const patch = users === true ? {} : mergePatch(lastInstalled(live), object);
   if (Object.keys(patch).length === 0) return { name: label, result: 'unchanged' };
   await client.patch(kind, name, namespace, withRecord(patch, object), { type: 'merge' });
   return { name: label, result: 'updated' };

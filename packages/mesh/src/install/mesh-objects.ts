@@ -4,6 +4,7 @@ import * as kinds from '@varka/kube/kinds/refs.ts';
 import type { KubeObject } from '@varka/kube/object.ts';
 import { bootstrap } from '../inject/bootstrap.ts';
 import { proxyContainer } from '../inject/inject-pod.ts';
+import { injectorConfigMap } from '../inject/injector-config.ts';
 import {
   DNS_ADDRESS,
   GATEWAY_NAME,
@@ -17,6 +18,8 @@ import {
 export interface Manifest {
   readonly kind: KindRef;
   readonly object: KubeObject;
+  /** It is the users' to change: made when it is not there, and never touched again. */
+  readonly users?: true;
 }
 
 export interface MeshOptions {
@@ -61,6 +64,7 @@ export function meshObjects(options: MeshOptions): Manifest[] {
       [{ name: 'grpc-xds', port: ISTIOD_GRPC_PORT, protocol: 'TCP' }],
       { app: 'istiod', istio: 'pilot' },
     ),
+    { kind: kinds.ConfigMap, object: injectorConfigMap(), users: true },
     ...gateway(options),
   ];
 }

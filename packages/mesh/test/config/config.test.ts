@@ -190,12 +190,7 @@ test('fields that are not carried out are found wherever they stand', () => {
         ],
       },
     }),
-    [
-      'spec.trafficPolicy.loadBalancer.consistentHash',
-      'spec.trafficPolicy.outlierDetection',
-      'spec.trafficPolicy.connectionPool.tcp.maxConnections',
-      'spec.subsets[0].trafficPolicy.tls.mode',
-    ],
+    ['spec.trafficPolicy.loadBalancer.consistentHash', 'spec.subsets[0].trafficPolicy.tls.mode'],
   );
   assert.deepEqual(
     unsupportedFields({

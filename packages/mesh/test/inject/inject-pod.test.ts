@@ -32,6 +32,12 @@ const YES = { 'sidecar.istio.io/inject': 'true' };
 const NO = { 'sidecar.istio.io/inject': 'false' };
 const ENABLED = { 'istio-injection': 'enabled' };
 
+const LINKERD = { 'linkerd.io/inject': 'enabled' };
+const linkerdNamespace: InjectionContext = {
+  namespace: { metadata: { name: 'apps', annotations: LINKERD } },
+  memberRolls: [],
+};
+
 const rows: readonly [string, PodWords, InjectionContext, boolean][] = [
   ['a plain pod in a plain namespace', {}, context('apps'), false],
   ['an annotated pod in a plain namespace', { annotations: YES }, context('apps'), false],
@@ -57,6 +63,21 @@ const rows: readonly [string, PodWords, InjectionContext, boolean][] = [
   ['a revision label on the namespace', {}, context('apps', { 'istio.io/rev': 'stable' }), true],
   ['a revision label on the pod', { labels: { 'istio.io/rev': 'stable' } }, context('apps'), true],
   ['policy disabled, a plain pod', {}, { ...context('apps', ENABLED), policy: 'disabled' }, false],
+  ['a pod that asks Linkerd', { annotations: LINKERD }, context('apps'), true],
+  [
+    'a pod that asks Linkerd, policy disabled',
+    { annotations: LINKERD },
+    { ...context('apps'), policy: 'disabled' },
+    true,
+  ],
+  [
+    'a pod that wants none of Linkerd',
+    { annotations: { 'linkerd.io/inject': 'disabled' } },
+    context('apps', ENABLED),
+    false,
+  ],
+  ['Linkerd yes, Istio no', { annotations: { ...LINKERD, ...NO } }, context('apps', ENABLED), false],
+  ['a plain pod where the namespace asks Linkerd', {}, linkerdNamespace, true],
   ['policy disabled, a pod that asks', { annotations: YES }, { ...context('apps', ENABLED), policy: 'disabled' }, true],
 ];
 

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { ConfigMap, Deployment, Namespace, Pod, ServiceMeshMemberRoll } from '@varka/kube/kinds/refs.ts';
 import type { KubeObject } from '@varka/kube/object.ts';
 import type { AdmissionRequest } from '@varka/kube/server/admission.ts';
+import { injectorConfigMap } from '../../src/inject/injector-config.ts';
 import { sidecarInjector } from '../../src/inject/sidecar-injector.ts';
 import type { PodObject } from '../../src/inject/workload.ts';
 import { fakeApi } from '../fake-client.ts';
@@ -41,6 +42,34 @@ describe('the sidecar injector', () => {
     ]) {
       assert.deepEqual(await plugin.admit(request), { allowed: true });
     }
+  });
+
+  it('goes by the policy that its ConfigMap has at the moment', async () => {
+    const configMap = (config: string): KubeObject => ({ ...injectorConfigMap(), data: { config } });
+    let current: KubeObject | undefined;
+    const plugin = sidecarInjector({
+      namespaces: fakeInformer([enabled]),
+      memberRolls: fakeInformer(),
+      configMaps: { synced: Promise.resolve(), get: () => current },
+      log: silent,
+    });
+    const injected = async (annotations: Record<string, string> = {}) => {
+      const response = await plugin.admit(creation('apps', annotations));
+      return response.allowed && containers(response.object).includes('istio-proxy');
+    };
+    const asks = { 'sidecar.istio.io/inject': 'true' };
+    for (const [config, silentPod] of [
+      [undefined, true],
+      ['policy: enabled\ntemplate: |\n  policy: disabled\n', true],
+      ['policy: disabled\n', false],
+      ['policy: [', true],
+      ['', true],
+    ] as const) {
+      current = config === undefined ? undefined : configMap(config);
+      assert.deepEqual([await injected(), await injected(asks)], [silentPod, true], config);
+    }
+    current = injectorConfigMap();
+    assert.equal(await injected(), true);
   });
 
   it('warns when a pod asks for a sidecar where it can not have one', async () => {

@@ -1,8 +1,9 @@
 // Installing once, again, and after people have been at it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Deployment, EndpointSlice, Endpoints, Namespace, Route, Service } from '@varka/kube/kinds/refs.ts';
+import { ConfigMap, Deployment, EndpointSlice, Endpoints, Namespace, Route, Service } from '@varka/kube/kinds/refs.ts';
 import type { KubeObject } from '@varka/kube/object.ts';
+import { INJECTOR_CONFIG } from '../../src/inject/injector-config.ts';
 import { installMesh } from '../../src/install/install-mesh.ts';
 import { fakeApi } from '../fake-client.ts';
 
@@ -53,6 +54,16 @@ describe('installing the mesh', () => {
         ['https', 443, 8443],
       ],
     );
+  });
+
+  it('leaves the injector’s settings to people once they are there', async () => {
+    const api = fakeApi();
+    await installMesh(api.client, options);
+    const { namespace, name } = INJECTOR_CONFIG;
+    const edited = JSON.parse(JSON.stringify(api.object(ConfigMap, name, namespace)).replaceAll('enabled', 'disabled'));
+    api.put(ConfigMap, edited);
+    await installMesh(api.client, options);
+    assert.deepEqual(api.object(ConfigMap, name, namespace)?.['data'], edited.data);
   });
 
   it('gives the Services without pods the addresses where they are really served', async () => {

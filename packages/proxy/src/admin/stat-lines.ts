@@ -19,7 +19,8 @@ type Numbers = readonly (readonly [name: string, kind: Stat['kind'], value: numb
 function* tagged(scope: string, label: string, tag: string, numbers: Numbers): Generator<Stat> {
   for (const [name, kind, value] of numbers) {
     const labels = { [label]: tag };
-    yield { kind, name: `${scope}.${tag}.${name}`, family: `envoy_${scope}_${name}`, labels, value };
+    const family = `envoy_${scope}_${name.replaceAll('.', '_')}`;
+    yield { kind, name: `${scope}.${tag}.${name}`, family, labels, value };
   }
 }
 
@@ -74,8 +75,16 @@ function* clusterStats(proxy: ProxyInstance): Generator<Stat> {
       ['upstream_rq_active', 'gauge', numbers.upstreamRqActive],
       ['upstream_rq_timeout', 'counter', numbers.upstreamRqTimeout],
       ['upstream_rq_retry', 'counter', numbers.upstreamRqRetry],
+      ['upstream_cx_overflow', 'counter', numbers.upstreamCxOverflow],
+      ['upstream_rq_pending_total', 'counter', numbers.upstreamRqPendingTotal],
+      ['upstream_rq_pending_active', 'gauge', numbers.upstreamRqPendingActive],
+      ['upstream_rq_pending_overflow', 'counter', numbers.upstreamRqPendingOverflow],
+      ['upstream_rq_retry_overflow', 'counter', numbers.upstreamRqRetryOverflow],
+      ['outlier_detection.ejections_active', 'gauge', numbers.outlierEjectionsActive],
+      ['outlier_detection.ejections_enforced_total', 'counter', numbers.outlierEjectionsEnforcedTotal],
+      ['outlier_detection.ejections_overflow', 'counter', numbers.outlierEjectionsOverflow],
       ['membership_total', 'gauge', hosts.length],
-      ['membership_healthy', 'gauge', hosts.filter((member) => member.healthy).length],
+      ['membership_healthy', 'gauge', hosts.filter(({ healthy, host }) => healthy && !host.ejected).length],
     ]);
     yield* byClass('cluster', 'envoy_cluster_name', name, 'upstream_rq', numbers.upstreamRqByClass);
   }

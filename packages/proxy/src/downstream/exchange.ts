@@ -341,7 +341,10 @@ export class Exchange extends RequestAttempts implements RequestView, FilterStre
       this.breakOff('', reply.details);
       return;
     }
-    this.#reply(reply.status, reply.body, reply.details, undefined, this.#responseEdits());
+    const edits = this.#responseEdits();
+    const { headers } = reply;
+    const all = headers === undefined ? edits : [...headers, ...edits];
+    this.#reply(reply.status, reply.body, reply.details, undefined, all);
   }
 
   #reply(

@@ -1,5 +1,6 @@
 // The one table from what went wrong to the answer a client gets: status, Envoy's text, flag and details. Nothing else
 // writes a response of the proxy's own.
+import type { HeaderEdit } from '@varka/decide/route-table.ts';
 import type { MessageFault } from '../http/fault.ts';
 import { reasonPhrase } from '../http/reason-phrases.ts';
 import type { ResetReason } from '../upstream/http-connection.ts';
@@ -22,6 +23,8 @@ export type Failure =
       readonly transport: string;
       readonly retried: boolean;
     }
+  /** A circuit breaker is open. */
+  | { readonly kind: 'overflow'; readonly retried: boolean }
   | { readonly kind: 'response-timeout' }
   | { readonly kind: 'per-try-timeout' };
 
@@ -31,7 +34,11 @@ export interface LocalReply {
   /** Envoy's response flag, '' for none. */
   readonly flag: string;
   readonly details: string;
+  readonly headers?: readonly HeaderEdit[];
 }
+
+/** Tells whoever asked, and may ask again, that more load would not help. */
+const OVERLOADED: readonly HeaderEdit[] = [{ op: 'set', name: 'x-envoy-overloaded', value: 'true' }];
 
 export function localReply(failure: Failure): LocalReply {
   switch (failure.kind) {
@@ -51,6 +58,8 @@ export function localReply(failure: Failure): LocalReply {
       return { status: 503, body: 'no healthy upstream', flag: 'UH', details: 'no_healthy_upstream' };
     case 'upstream-reset':
       return upstreamReset(failure.reason, failure.transport, failure.retried);
+    case 'overflow':
+      return { ...upstreamReset('overflow', '', failure.retried), headers: OVERLOADED };
     case 'response-timeout':
       return { status: 504, body: 'upstream request timeout', flag: 'UT', details: 'response_timeout' };
     case 'per-try-timeout':
@@ -71,8 +80,10 @@ function refused(fault: MessageFault): LocalReply {
   };
 }
 
-export function resetFlag(reason: ResetReason): string {
+export function resetFlag(reason: ResetReason | 'overflow'): string {
   switch (reason) {
+    case 'overflow':
+      return 'UO';
     case 'remote connection failure':
     case 'local connection failure':
     case 'connection timeout':
@@ -86,7 +97,7 @@ export function resetFlag(reason: ResetReason): string {
   }
 }
 
-function upstreamReset(reason: ResetReason, transport: string, retried: boolean): LocalReply {
+function upstreamReset(reason: ResetReason | 'overflow', transport: string, retried: boolean): LocalReply {
   const latest = retried ? 'retried and the latest reset reason' : 'reset reason';
   const cause = transport === '' ? '' : `, transport failure reason: ${transport}`;
   const detail = `${reason}${transport === '' ? '' : `|${transport}`}`.replaceAll(' ', '_');

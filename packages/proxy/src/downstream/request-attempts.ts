@@ -7,7 +7,8 @@ import { timerDelay } from '../timer-delay.ts';
 import type { Cluster, PickContext } from '../upstream/cluster.ts';
 import type { Host } from '../upstream/host.ts';
 import type { HttpConnection, ResetReason, UpstreamHandler } from '../upstream/http-connection.ts';
-import { HttpPool } from '../upstream/http-pool.ts';
+import { HttpPool, type PendingRequest } from '../upstream/http-pool.ts';
+import type { LocalOriginFailure } from '../upstream/outlier-detection.ts';
 import type { ConnectFailure } from '../upstream/socket.ts';
 import type { ExchangeOwner } from './exchange-owner.ts';
 import { type Failure, resetFlag } from './local-reply.ts';
@@ -34,6 +35,12 @@ export abstract class RequestAttempts implements UpstreamHandler {
   requestComplete = false;
   protected readonly body = new RequestBody();
   protected connection: HttpConnection | undefined = undefined;
+  /** The wait for a connection. */
+  #pending: PendingRequest | undefined = undefined;
+  /** An attempt is under way: a host is chosen and counted. */
+  #attempting = false;
+  /** The attempt under way is a retry, and counts as one. */
+  #retrying = false;
   protected sentAt = 0;
   protected responseStarted = false;
   protected over = false;
@@ -135,10 +142,13 @@ export abstract class RequestAttempts implements UpstreamHandler {
     }
     this.host = host;
     if (!fresh) this.#attempts++;
+    this.#attempting = true;
     host.active++;
     cluster.stats.upstreamRqTotal++;
     cluster.stats.upstreamRqActive++;
-    this.connection = HttpPool.of(host, this.owner.deps.now).acquire(cluster, this, fresh);
+    const acquired = HttpPool.of(host, this.owner.deps.now).acquire(cluster, this, fresh);
+    if (acquired.kind === 'pending') this.#pending = acquired.request;
+    else if (acquired.kind === 'overflow') this.onPoolOverflow();
   }
 
   #pickContext(): PickContext {
@@ -149,6 +159,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
   onConnectionReady(connection: HttpConnection): void {
     const { request, owner } = this;
     const decision = this.decision as ForwardDecision;
+    this.#pending = undefined;
     this.connection = connection;
     this.upstreamLocal = connection.localLabel;
     connection.begin(this, request.method === 'HEAD', request.http10);
@@ -175,7 +186,14 @@ export abstract class RequestAttempts implements UpstreamHandler {
     if (!this.requestComplete) this.owner.resumeRequest();
   }
 
+  /** Not tried again: more load is what a breaker is there to turn away. */
+  onPoolOverflow(): void {
+    this.endAttempt();
+    this.fail({ kind: 'overflow', retried: this.#retries > 0 });
+  }
+
   onConnectionFailed(failure: ConnectFailure): void {
+    this.#tellOutliers('connect-failed');
     this.endAttempt();
     this.transportFailure = failure.transport;
     this.#retryOrFail(failure.reason, failure.transport, false);
@@ -183,6 +201,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
 
   onUpstreamReset(reason: ResetReason): void {
     const connection = this.connection;
+    this.#tellOutliers('connect-failed');
     this.endAttempt();
     if (this.responseStarted) {
       this.breakOff(resetFlag(reason), `upstream_reset_after_response_started{${reason.replaceAll(' ', '_')}}`);
@@ -220,14 +239,23 @@ export abstract class RequestAttempts implements UpstreamHandler {
   /** Schedules another attempt, unless there may be none. */
   #retry(): boolean {
     const policy = (this.decision as ForwardDecision).retry;
+    this.#endRetry();
     if (policy === undefined || !this.body.whole) return false;
     if (this.#retries >= policy.numRetries) {
       this.flag('URX');
       return false;
     }
+    const { breakers, stats } = this.cluster!;
+    if (!breakers.allowsRetry) {
+      stats.upstreamRqRetryOverflow++;
+      this.flag('UO');
+      return false;
+    }
+    breakers.retries++;
+    this.#retrying = true;
     this.#retries++;
     this.#replayed = false;
-    this.cluster!.stats.upstreamRqRetry++;
+    stats.upstreamRqRetry++;
     if (policy.avoidPreviousHosts > 0 && this.host !== undefined) {
       this.#tried ??= new Set();
       this.#tried.add(this.host);
@@ -247,7 +275,10 @@ export abstract class RequestAttempts implements UpstreamHandler {
 
   /** Gives the host and the counts back. */
   protected endAttempt(): void {
-    if (this.connection === undefined) return;
+    if (!this.#attempting) return;
+    this.#attempting = false;
+    this.#pending?.cancel();
+    this.#pending = undefined;
     this.connection = undefined;
     this.#sent = false;
     this.host!.active--;
@@ -275,6 +306,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
 
   static #onRouteTimeout(attempts: RequestAttempts): void {
     attempts.cluster!.stats.upstreamRqTimeout++;
+    attempts.#tellOutliers('timeout');
     if (attempts.responseStarted) attempts.breakOff('UT', 'response_timeout');
     else attempts.fail({ kind: 'response-timeout' });
   }
@@ -282,6 +314,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
   static #onTryTimeout(attempts: RequestAttempts): void {
     if (attempts.over || attempts.responseStarted) return;
     attempts.cluster!.stats.upstreamRqTimeout++;
+    attempts.#tellOutliers('timeout');
     attempts.dropConnection();
     const policy = (attempts.decision as ForwardDecision).retry;
     if (policy !== undefined && retriesReset(policy, 'per-try timeout', true) && attempts.#retry()) return;
@@ -292,7 +325,18 @@ export abstract class RequestAttempts implements UpstreamHandler {
     clearTimeout(this.#tryTimer);
   }
 
+  #tellOutliers(failure: LocalOriginFailure): void {
+    if (this.#attempting) this.cluster!.outliers?.onLocalFailure(this.host!, failure, this.owner.deps.now());
+  }
+
+  #endRetry(): void {
+    if (!this.#retrying) return;
+    this.#retrying = false;
+    this.cluster!.breakers.retries--;
+  }
+
   protected clearTimers(): void {
+    this.#endRetry();
     clearTimeout(this.#routeTimer);
     clearTimeout(this.#tryTimer);
     clearTimeout(this.#backoffTimer);
@@ -303,6 +347,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
   }
 
   protected countUpstream(status: number): void {
+    this.cluster!.outliers?.onResponse(this.host!, status, this.owner.deps.now());
     const counts = this.cluster!.stats.upstreamRqByClass;
     const index = Math.floor(status / 100) - 1;
     if (index < counts.length) counts[index]!++;

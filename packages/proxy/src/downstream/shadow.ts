@@ -5,7 +5,7 @@ import { timerDelay } from '../timer-delay.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import type { Host } from '../upstream/host.ts';
 import type { HttpConnection, UpstreamHandler } from '../upstream/http-connection.ts';
-import { HttpPool } from '../upstream/http-pool.ts';
+import { HttpPool, type PendingRequest } from '../upstream/http-pool.ts';
 import type { ExchangeOwner } from './exchange-owner.ts';
 
 /** `host:port` becomes `host-shadow:port`. */
@@ -19,6 +19,7 @@ export class Shadow implements UpstreamHandler {
   readonly #cluster: Cluster;
   readonly #timeoutMs: number;
   #host: Host | undefined = undefined;
+  #pending: PendingRequest | undefined = undefined;
   #connection: HttpConnection | undefined = undefined;
   #head = '';
   #body: readonly Buffer[] = [];
@@ -47,16 +48,20 @@ export class Shadow implements UpstreamHandler {
     stats.upstreamRqTotal++;
     stats.upstreamRqActive++;
     if (this.#timeoutMs > 0) this.#timer = setTimeout(Shadow.#onTimeout, timerDelay(this.#timeoutMs), this);
-    this.#connection = HttpPool.of(host, this.#owner.deps.now).acquire(this.#cluster, this, false);
+    const acquired = HttpPool.of(host, this.#owner.deps.now).acquire(this.#cluster, this, false);
+    if (acquired.kind === 'pending') this.#pending = acquired.request;
+    else if (acquired.kind === 'overflow') this.#end();
   }
 
   static #onTimeout(shadow: Shadow): void {
     shadow.#cluster.stats.upstreamRqTimeout++;
+    shadow.#pending?.cancel();
     shadow.#connection?.destroy();
     shadow.#end();
   }
 
   onConnectionReady(connection: HttpConnection): void {
+    this.#pending = undefined;
     this.#connection = connection;
     connection.begin(this, this.#toHead, false);
     connection.write(this.#head);
@@ -65,6 +70,11 @@ export class Shadow implements UpstreamHandler {
   }
 
   onConnectionFailed(): void {
+    this.#failed();
+    this.#end();
+  }
+
+  onPoolOverflow(): void {
     this.#end();
   }
 
@@ -74,6 +84,7 @@ export class Shadow implements UpstreamHandler {
 
   onResponse(head: ResponseHead): void {
     const counts = this.#cluster.stats.upstreamRqByClass;
+    this.#cluster.outliers?.onResponse(this.#host!, head.status, this.#owner.deps.now());
     const index = Math.floor(head.status / 100) - 1;
     if (index < counts.length) counts[index]!++;
     this.onResponseBody();
@@ -101,6 +112,7 @@ export class Shadow implements UpstreamHandler {
   }
 
   onUpstreamReset(): void {
+    this.#failed();
     this.#end();
   }
 
@@ -113,12 +125,18 @@ export class Shadow implements UpstreamHandler {
     this.#end();
   }
 
+  #failed(): void {
+    if (this.#host !== undefined)
+      this.#cluster.outliers?.onLocalFailure(this.#host, 'connect-failed', this.#owner.deps.now());
+  }
+
   #end(): void {
     if (this.#host === undefined) return;
     clearTimeout(this.#timer);
     this.#host.active--;
     this.#cluster.stats.upstreamRqActive--;
     this.#host = undefined;
+    this.#pending = undefined;
     this.#connection = undefined;
   }
 }

@@ -104,6 +104,13 @@ class TcpProxyConnection implements Drainable {
   }
 
   #connect(cluster: Cluster, host: Host, initialBytes: Buffer): void {
+    if (!cluster.breakers.allowsConnection) {
+      this.#host = undefined;
+      cluster.stats.upstreamCxOverflow++;
+      this.#fail('UO', undefined);
+      return;
+    }
+    cluster.breakers.connections++;
     host.active++;
     cluster.stats.upstreamCxTotal++;
     cluster.stats.upstreamCxActive++;
@@ -208,6 +215,7 @@ class TcpProxyConnection implements Drainable {
     if (this.#host !== undefined && this.#cluster !== undefined) {
       this.#host.active--;
       this.#cluster.stats.upstreamCxActive--;
+      this.#cluster.breakers.connections--;
     }
     this.#config.stats.downstreamCxRxBytesTotal += this.#received;
     this.#config.stats.downstreamCxTxBytesTotal += this.#sent;

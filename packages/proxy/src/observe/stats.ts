@@ -12,6 +12,16 @@ export class ClusterStats {
   /** By class: index 0 is 1xx … 4 is 5xx. */
   readonly upstreamRqByClass: number[] = [0, 0, 0, 0, 0];
   upstreamCxNoneHealthy = 0;
+  /** Connections and requests that a circuit breaker turned away. */
+  upstreamCxOverflow = 0;
+  upstreamRqPendingOverflow = 0;
+  upstreamRqRetryOverflow = 0;
+  upstreamRqPendingTotal = 0;
+  upstreamRqPendingActive = 0;
+  outlierEjectionsActive = 0;
+  outlierEjectionsEnforcedTotal = 0;
+  /** Hosts that stayed in because too many were out already. */
+  outlierEjectionsOverflow = 0;
 }
 
 export class HttpStats {

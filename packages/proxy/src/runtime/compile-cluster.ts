@@ -1,6 +1,5 @@
 // From a cluster.v3.Cluster to what the proxy carries out. Accepted without effect for now, because their absence only
-// makes the proxy send more than it would: circuit_breakers, outlier_detection, common_lb_config but its panic threshold,
-// per_connection_buffer_limit_bytes, alt_stat_name, track_timeout_budgets, preconnect_policy, respect_dns_ttl.
+// makes the proxy send more than it would: common_lb_config but its panic threshold, per_connection_buffer_limit_bytes, alt_stat_name, track_timeout_budgets, preconnect_policy, respect_dns_ttl.
 
 import { isIP } from 'node:net';
 import { toBinary } from '@bufbuild/protobuf';
@@ -15,13 +14,16 @@ import {
   Cluster_LbPolicy as LbPolicy,
 } from '@varka/xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { BindConfig } from '@varka/xds/gen/envoy/config/core/v3/address_pb.ts';
+import { RoutingPriority } from '@varka/xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { HttpProtocolOptions as CommonOptions } from '@varka/xds/gen/envoy/config/core/v3/protocol_pb.ts';
 import {
   type HttpProtocolOptions,
   HttpProtocolOptionsSchema,
 } from '@varka/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import { type CircuitBreakerLimits, DEFAULT_LIMITS } from '../upstream/circuit-breakers.ts';
 import type { ClusterSpec, ConnectionSpec, Discovery, DnsFamily, LoadBalancing } from '../upstream/cluster-spec.ts';
 import { compileEndpoints } from './compile-endpoints.ts';
+import { compileOutlierDetection } from './compile-outlier-detection.ts';
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 const SECOND = 1000;
@@ -44,6 +46,9 @@ export function compileCluster(proto: ClusterProto, problems: Problems): Cluster
     connection,
     http2: asksForHttp2(proto, options, problems),
     panicThreshold: proto.commonLbConfig?.healthyPanicThreshold?.value ?? 50,
+    limits: compileLimits(proto, problems.at('circuit_breakers')),
+    outlierDetection:
+      proto.outlierDetection && compileOutlierDetection(proto.outlierDetection, problems.at('outlier_detection')),
     fingerprint: Buffer.from(toBinary(ClusterSchema, proto)),
   };
 }
@@ -225,4 +230,18 @@ function compileBind(
   if (address !== '' && isIP(address) === 0) problems.at('source_address').add(`malformed IP address: ${address}`);
   // The wildcard address leaves the choice to the kernel.
   return { sourceAddress: ['', '0.0.0.0', '::'].includes(address) ? undefined : address, socketMark };
+}
+
+/** The default priority's; requests of high priority are not told apart here. */
+function compileLimits({ circuitBreakers }: ClusterProto, problems: Problems): CircuitBreakerLimits {
+  problems.unsupported('per_host_thresholds', (circuitBreakers?.perHostThresholds.length ?? 0) > 0);
+  const limits = circuitBreakers?.thresholds.find(({ priority }) => priority === RoutingPriority.DEFAULT);
+  problems.unsupported('retry_budget', limits?.retryBudget !== undefined);
+  problems.unsupported('max_connection_pools', limits?.maxConnectionPools !== undefined);
+  return {
+    maxConnections: limits?.maxConnections ?? DEFAULT_LIMITS.maxConnections,
+    maxPendingRequests: limits?.maxPendingRequests ?? DEFAULT_LIMITS.maxPendingRequests,
+    maxRequests: limits?.maxRequests ?? DEFAULT_LIMITS.maxRequests,
+    maxRetries: limits?.maxRetries ?? DEFAULT_LIMITS.maxRetries,
+  };
 }

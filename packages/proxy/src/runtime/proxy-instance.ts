@@ -91,6 +91,7 @@ export class ProxyInstance {
     this.clusters = new ClusterManager({
       stats: this.stats,
       draw: this.#draw,
+      now: this.now,
       resolve: options.resolve ?? systemResolve,
       log: (level, text) => logger.log(level, 'upstream', text),
       retire: (host) => host.pool?.closeIdle(),

@@ -1,4 +1,6 @@
 // What a cluster.v3.Cluster says, checked and reduced to what is carried out (see runtime/compile-cluster.ts).
+import type { CircuitBreakerLimits } from './circuit-breakers.ts';
+import type { OutlierDetectionSpec } from './outlier-detection.ts';
 
 /** One address with its weight; `address` is a host name in the DNS kinds. */
 export interface EndpointSpec {
@@ -50,6 +52,8 @@ export interface ClusterSpec {
   readonly http2: boolean;
   /** Below this share of healthy endpoints all are used alike, 0 to 100 (Envoy: healthy_panic_threshold). */
   readonly panicThreshold: number;
+  readonly limits: CircuitBreakerLimits;
+  readonly outlierDetection: OutlierDetectionSpec | undefined;
   /** The proto's bytes: equal bytes are an unchanged cluster. */
   readonly fingerprint: Buffer;
 }

@@ -1,7 +1,9 @@
 // What the data path sees of a cluster. Immutable but for its hosts; the runtime swaps whole clusters.
 
 import type { ClusterStats } from '../observe/stats.ts';
+import type { CircuitBreakers } from './circuit-breakers.ts';
 import type { Host } from './host.ts';
+import type { OutlierDetector } from './outlier-detection.ts';
 
 export interface PickContext {
   /** Where the client was going, for ORIGINAL_DST clusters. */
@@ -22,6 +24,9 @@ export interface Cluster {
   /** Idle upstream connections close after this; Envoy's default is one hour. */
   readonly idleTimeoutMs: number;
   readonly stats: ClusterStats;
+  readonly breakers: CircuitBreakers;
+  /** Hears how requests to its hosts went; undefined when nobody is to be left out. */
+  readonly outliers: OutlierDetector | undefined;
   /** The host for a new attempt, or undefined when none can serve (flag UH). */
   pick(context: PickContext): Host | undefined;
 }

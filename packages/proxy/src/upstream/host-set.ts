@@ -53,13 +53,17 @@ export class HostSet {
     const priorities = [...new Set([...this.#members.values()].map((member) => member.priority))].sort((a, b) => a - b);
     for (const priority of priorities) {
       const level = [...this.#members.values()].filter((member) => member.priority === priority);
-      const healthy = level.filter((member) => member.healthy);
+      const healthy = level.filter(isUsable);
       if (healthy.length > 0 && (healthy.length * 100) / level.length >= panicThreshold) return healthy.map(hostOf);
     }
     const all = [...this.#members.values()];
-    const healthy = all.filter((member) => member.healthy);
+    const healthy = all.filter(isUsable);
     return (healthy.length * 100 < all.length * panicThreshold ? all : healthy).map(hostOf);
   }
+}
+
+function isUsable({ healthy, host }: Member): boolean {
+  return healthy && !host.ejected;
 }
 
 function hostOf(member: Member): Host {

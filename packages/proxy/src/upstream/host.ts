@@ -17,6 +17,8 @@ export class Host {
   weight: number;
   /** Requests and TCP connections now under way; what least-request compares. */
   active = 0;
+  /** Left out for its errors (see outlier-detection.ts). */
+  ejected = false;
   /** Set once the host has left its cluster: no new pick, its idle connections close, what is under way finishes. */
   removed = false;
   /** Made on first use. */

@@ -8,7 +8,7 @@ import { ResponseHead } from '../http/response-head.ts';
 import { writeOut } from '../write-lent.ts';
 import type { Cluster } from './cluster.ts';
 import type { Host } from './host.ts';
-import { type ConnectCallbacks, type ConnectFailure, connectUpstream, type PendingConnect } from './socket.ts';
+import { type ConnectCallbacks, type ConnectFailure, connectUpstream } from './socket.ts';
 
 /** Envoy's reset reasons, as far as an HTTP/1.1 upstream can give them (StreamResetReason). */
 export type ResetReason = 'connection termination' | 'protocol error' | 'local reset' | ConnectFailure['reason'];
@@ -17,6 +17,8 @@ export type ResetReason = 'connection termination' | 'protocol error' | 'local r
 export interface UpstreamHandler {
   onConnectionReady(connection: HttpConnection): void;
   onConnectionFailed(failure: ConnectFailure): void;
+  /** A circuit breaker opened while the request waited. */
+  onPoolOverflow(): void;
   /** 100, 102, 103 and their like. */
   onInterim(head: ResponseHead): void;
   /** The head and what came with it of the body: `bytes` from `from` to `to`. `connection.complete` when that is all. */
@@ -42,10 +44,13 @@ const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 type State = 'connecting' | 'idle' | 'head' | 'body' | 'complete' | 'tunnel' | 'closed';
 
-/** Who a connection belongs to: takes it back when its request is done, and hears that it has closed. */
+/** Who a connection belongs to: hears when it is there, takes it back when its request is done, hears of its end. */
 export interface ConnectionKeeper {
   readonly host: Host;
+  connected(connection: HttpConnection): void;
+  connectFailed(connection: HttpConnection, failure: ConnectFailure): void;
   put(connection: HttpConnection): void;
+  /** It has closed. */
   forget(connection: HttpConnection): void;
 }
 
@@ -60,7 +65,6 @@ export class HttpConnection implements ConnectCallbacks {
   /** When it became idle, for the pool's timer. */
   idleSince = 0;
   socket: net.Socket | undefined;
-  #pending: PendingConnect | undefined;
   #handler: UpstreamHandler | undefined;
   #state: State = 'connecting';
   readonly #head = new ResponseHead(RESPONSE_LIMITS);
@@ -69,6 +73,8 @@ export class HttpConnection implements ConnectCallbacks {
   #unframe = false;
   #reusable = true;
   #localLabel: string | undefined;
+  /** Its request counts against the cluster's limit. */
+  #counted = false;
 
   constructor(pool: ConnectionKeeper, cluster: Cluster) {
     this.pool = pool;
@@ -97,11 +103,10 @@ export class HttpConnection implements ConnectCallbacks {
     return this.#localLabel;
   }
 
-  open(handler: UpstreamHandler): void {
-    this.#handler = handler;
+  open(): void {
     const { host, cluster } = this;
     cluster.stats.upstreamCxTotal++;
-    this.#pending = connectUpstream(
+    connectUpstream(
       {
         host: host.address,
         port: host.port,
@@ -116,24 +121,20 @@ export class HttpConnection implements ConnectCallbacks {
 
   onConnect(socket: net.Socket): void {
     this.socket = socket;
-    this.#pending = undefined;
     this.cluster.stats.upstreamCxActive++;
     socket.on('drain', this.#onDrain);
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
     this.#state = 'idle';
-    this.#handler?.onConnectionReady(this);
+    this.pool.connected(this);
   }
 
   onConnectFailed(failure: ConnectFailure): void {
-    this.#pending = undefined;
     this.#state = 'closed';
     if (failure.kind === 'timeout') this.cluster.stats.upstreamCxConnectTimeout++;
     this.cluster.stats.upstreamCxConnectFail++;
-    const handler = this.#handler;
-    this.#handler = undefined;
-    handler?.onConnectionFailed(failure);
+    this.pool.connectFailed(this, failure);
   }
 
   /** Takes the connection for one request, which `write` then sends. `unframe`: the body is wanted without its chunks. */
@@ -143,6 +144,8 @@ export class HttpConnection implements ConnectCallbacks {
     this.#interim = 0;
     this.responseBytes = 0;
     this.requests++;
+    this.#counted = true;
+    this.cluster.breakers.requests++;
     this.#head.reset();
     this.#head.toHead = toHead;
     this.#unframe = unframe;
@@ -165,6 +168,7 @@ export class HttpConnection implements ConnectCallbacks {
   /** The response is in and the request is out: back to the pool, or closed when it cannot be used again. */
   release(): void {
     this.#handler = undefined;
+    this.#endRequest();
     const max = this.cluster.maxRequestsPerConnection;
     if (this.#state !== 'complete' || !this.#reusable || this.host.removed || (max > 0 && this.requests >= max)) {
       this.destroy();
@@ -177,15 +181,14 @@ export class HttpConnection implements ConnectCallbacks {
   /** Gives up on whatever is under way. The handler hears no more. */
   destroy(): void {
     this.#handler = undefined;
-    this.#pending?.cancel();
-    this.#pending = undefined;
-    if (this.#state === 'connecting') this.#state = 'closed';
+    this.#endRequest();
     this.socket?.destroy();
   }
 
   /** The handler is done, and what it wrote goes out before the connection closes. */
   finish(): void {
     this.#handler = undefined;
+    this.#endRequest();
     if (this.socket !== undefined) closeFlushed(this.socket);
   }
 
@@ -299,9 +302,16 @@ export class HttpConnection implements ConnectCallbacks {
     this.#handler?.onResponseBody(bytes, start, bodyEnd);
   }
 
+  #endRequest(): void {
+    if (!this.#counted) return;
+    this.#counted = false;
+    this.cluster.breakers.requests--;
+  }
+
   #reset(reason: ResetReason): void {
     const handler = this.#handler;
     this.#handler = undefined;
+    this.#endRequest();
     this.#reusable = false;
     this.socket?.destroy();
     handler?.onUpstreamReset(reason);
@@ -338,6 +348,7 @@ export class HttpConnection implements ConnectCallbacks {
 
   readonly #onClose = (): void => {
     this.#state = 'closed';
+    this.#endRequest();
     this.cluster.stats.upstreamCxActive--;
     this.pool.forget(this);
     const handler = this.#handler;

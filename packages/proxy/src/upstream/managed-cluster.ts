@@ -2,16 +2,20 @@
 import type { ClusterStats, StatsStore } from '../observe/stats.ts';
 import type { Balancer, Draw } from './balancers/balancer.ts';
 import { makeBalancer, pickUntried } from './balancers/make-balancer.ts';
+import { CircuitBreakers } from './circuit-breakers.ts';
 import type { Cluster, PickContext } from './cluster.ts';
 import type { ClusterSpec, EndpointSpec } from './cluster-spec.ts';
 import { NameWatch, type Resolve } from './dns.ts';
 import type { Host } from './host.ts';
 import { HostSet } from './host-set.ts';
 import { OriginalDstHosts } from './original-dst-hosts.ts';
+import { OutlierDetector } from './outlier-detection.ts';
 
 export interface ClusterDeps {
   readonly stats: StatsStore;
   readonly draw: Draw;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   readonly resolve: Resolve;
   readonly log: (level: 'info' | 'warning', text: string) => void;
   /** Takes leave of a host: its idle connections close, what is under way finishes. */
@@ -23,6 +27,8 @@ export interface ClusterDeps {
 export class ManagedCluster implements Cluster {
   readonly spec: ClusterSpec;
   readonly stats: ClusterStats;
+  readonly breakers: CircuitBreakers;
+  readonly outliers: OutlierDetector | undefined;
   readonly #deps: ClusterDeps;
   readonly #hosts = new HostSet();
   readonly #balancer: Balancer;
@@ -30,11 +36,21 @@ export class ManagedCluster implements Cluster {
   readonly #warm = Promise.withResolvers<void>();
   #isWarm = false;
   #stop: () => void = () => undefined;
+  #outlierTimer: NodeJS.Timeout | undefined = undefined;
 
   constructor(spec: ClusterSpec, deps: ClusterDeps) {
     this.spec = spec;
     this.#deps = deps;
     this.stats = deps.stats.cluster(spec.name);
+    this.breakers = new CircuitBreakers(spec.limits);
+    this.outliers =
+      spec.outlierDetection &&
+      new OutlierDetector(spec.outlierDetection, {
+        hosts: () => this.#currentHosts(),
+        draw: deps.draw,
+        changed: () => this.#rebalance(),
+        stats: this.stats,
+      });
     this.#balancer = makeBalancer(spec.loadBalancing, deps.draw);
     this.#originalDst = spec.discovery.kind === 'original-dst' ? new OriginalDstHosts(spec.discovery, deps) : undefined;
   }
@@ -81,7 +97,11 @@ export class ManagedCluster implements Cluster {
   /** Begins to look for endpoints; `previous` is the version this one is to take over from. */
   start(previous: ManagedCluster | undefined): void {
     if (previous !== undefined && sameConnections(previous.spec, this.spec)) this.#hosts.adopt(previous.#hosts);
-    const { discovery } = this.spec;
+    const { discovery, outlierDetection } = this.spec;
+    if (outlierDetection !== undefined) {
+      const sweep = () => this.outliers?.sweep(this.#deps.now());
+      this.#outlierTimer = setInterval(sweep, outlierDetection.intervalMs).unref();
+    }
     switch (discovery.kind) {
       case 'static':
         this.setEndpoints(discovery.endpoints);
@@ -101,7 +121,7 @@ export class ManagedCluster implements Cluster {
   /** From EDS, or from what DNS says. */
   setEndpoints(endpoints: readonly EndpointSpec[]): void {
     for (const host of this.#hosts.update(endpoints)) this.#retire(host);
-    this.#balancer.update(this.#hosts.usable(this.spec.panicThreshold));
+    this.#rebalance();
     this.#settle();
   }
 
@@ -113,10 +133,20 @@ export class ManagedCluster implements Cluster {
   /** The cluster is gone or replaced; hosts that `heir` goes on with stay as they are. */
   stop(heir: ManagedCluster | undefined): void {
     this.#stop();
+    clearInterval(this.#outlierTimer);
+    this.outliers?.stop();
     this.#settle();
     const kept = new Set(heir?.hosts.map((member) => member.host));
     for (const { host } of this.hosts) if (!kept.has(host)) this.#retire(host);
     this.#originalDst?.stop();
+  }
+
+  *#currentHosts(): Iterable<Host> {
+    for (const { host } of this.#hosts.members) yield host;
+  }
+
+  #rebalance(): void {
+    this.#balancer.update(this.#hosts.usable(this.spec.panicThreshold));
   }
 
   #retire(host: Host): void {

@@ -202,6 +202,7 @@ export class Cluster {
     this.#injector = sidecarInjector({
       namespaces: informers.informer(kinds.Namespace),
       memberRolls: informers.informer(kinds.ServiceMeshMemberRoll),
+      configMaps: informers.informer(kinds.ConfigMap),
       client,
       log: createLogger('istiod'),
     });

@@ -4,6 +4,7 @@ import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import * as kinds from '@varka/kube/kinds/refs.ts';
 import { analyze } from '@varka/mesh/analyze/analyze.ts';
 import type { Finding, ObjectRef } from '@varka/mesh/analyze/finding.ts';
+import { INJECTOR_CONFIG, injectionPolicy } from '@varka/mesh/inject/injector-config.ts';
 import type { ServiceObject } from '@varka/mesh/registry/service.ts';
 import type { ControlPlane } from '@varka/mesh/serve/control-plane.ts';
 import type { ProxyStatus as MeshProxyStatus } from '@varka/mesh/serve/proxy-status.ts';
@@ -58,6 +59,9 @@ function findings(informers: InformerSet): FindingStatus[] {
     destinationRules: informers.informer(kinds.DestinationRule).list(),
     gateways: informers.informer(kinds.Gateway).list(),
     memberRolls: informers.informer(kinds.ServiceMeshMemberRoll).list(),
+    injectionPolicy: injectionPolicy(
+      informers.informer(kinds.ConfigMap).get(INJECTOR_CONFIG.namespace, INJECTOR_CONFIG.name),
+    ),
   });
   return found.map(findingStatus);
 }
