@@ -1,6 +1,8 @@
 // An engine as a process: its port and directory, its start line, its end.
+
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import type { AddressInfo, Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { parseArgs } from 'node:util';
 import { portFromEnvironment } from '@varka/demo-kit/serve.ts';
 
@@ -59,4 +61,14 @@ export function listenEngine(server: Server, port: number, started: (port: numbe
 export function fail(message: string, code: number): never {
   console.error(message);
   process.exit(code);
+}
+
+/** A port nobody listens on, for a server that can't choose one itself. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }

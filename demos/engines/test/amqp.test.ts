@@ -12,8 +12,8 @@ import { type Program, start } from '@varka/demo-kit/test/program.ts';
 import { connect } from 'amqplib';
 import { topicMatches } from '../src/amqp/exchange.ts';
 import { rabbitmqInstalled } from '../src/amqp/rabbitmq.ts';
+import { freePort } from '../src/engine.ts';
 import { amqpContract, inbox } from './amqp-contract.ts';
-import { freePort } from './support/real-engine.ts';
 
 const MODULE = new URL('../src/amqp.ts', import.meta.url);
 const EMBEDDED = ['--engine', 'embedded'];

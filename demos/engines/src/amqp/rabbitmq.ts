@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fail } from '../engine.ts';
+import { fail, freePort } from '../engine.ts';
 import type { Credentials } from './connection.ts';
 
 export interface RabbitmqOptions {
@@ -104,15 +104,6 @@ function configure(
     join(directory, 'enabled_plugins'),
     managementPort === undefined ? '[].\n' : '[rabbitmq_management].\n',
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function accepting(port: number, node: ChildProcess): Promise<void> {

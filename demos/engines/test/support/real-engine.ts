@@ -2,9 +2,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, globSync, mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
+import { freePort } from '../../src/engine.ts';
+import { installed as inPath } from '../../src/installed.ts';
 
 export interface RunningEngine {
   readonly port: number;
@@ -13,22 +14,11 @@ export interface RunningEngine {
 
 /** The path of an installed program, or undefined. */
 export function installed(program: string): string | undefined {
-  const directories = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'];
-  const candidates = [...directories, ...globSync('/usr/lib/postgresql/*/bin')];
-  return globSync(candidates.map((directory) => join(directory, program)))[0];
+  return inPath(program) ?? globSync(`/usr/lib/postgresql/*/bin/${program}`)[0];
 }
 
 export function skipUnlessInstalled(program: string, debianPackage: string): string | false {
   return installed(program) === undefined ? `no ${program} on this machine (apt-get install ${debianPackage})` : false;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** PostgreSQL on a new cluster that trusts everybody. It refuses to run as root, so there it runs as nobody. */
