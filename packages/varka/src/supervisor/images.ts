@@ -7,6 +7,7 @@ import { helloImages } from '@varka/demo-hello/images.ts';
 import type { DemoImage } from '@varka/demo-kit/image.ts';
 import { pitstopImages } from '@varka/demo-pitstop/images.ts';
 import { relayImages } from '@varka/demo-relay/images.ts';
+import { sockShopImages } from '@varka/demo-sock-shop/images.ts';
 import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
 import { SIDECAR_VARIABLE } from '@varka/node/loopback/loopback-sandbox.ts';
 import { compileCacheDirectory } from './compile-cache.ts';
@@ -15,7 +16,14 @@ import { PRELOAD_ENTRY, PROXY_ENTRY } from './program-bundle.ts';
 /** Istio's own names for its proxy, so that manifests made for Istio find ours. */
 const PROXY_IMAGES = ['varka/proxyv2', 'docker.io/istio/proxyv2', 'istio/proxyv2'];
 /** Each demo lists the images that its programs stand in for. */
-const DEMOS: readonly DemoImage[] = [...chainImages, ...engineImages, ...helloImages, ...pitstopImages, ...relayImages];
+const DEMOS: readonly DemoImage[] = [
+  ...chainImages,
+  ...engineImages,
+  ...helloImages,
+  ...pitstopImages,
+  ...relayImages,
+  ...sockShopImages,
+];
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning'];
 /** MiB for each half of the young generation: under load a sidecar then keeps its idle size, at no measurable cost in CPU. */
 const PROXY_NODE = [...NODE, '--max-semi-space-size=2'];

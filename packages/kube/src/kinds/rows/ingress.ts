@@ -29,8 +29,7 @@ const legacyBackend = obj(
   'Where requests go.',
 );
 
-const PLAIN = 'ImplementationSpecific';
-const PATH_TYPES = ['Exact', 'Prefix', PLAIN] as const;
+const PATH_TYPES = ['Exact', 'Prefix', 'ImplementationSpecific'] as const;
 
 const rulesOf = (target: Schema, pathType: Schema, required_: readonly string[]): Schema =>
   list(
@@ -184,11 +183,6 @@ function modernBackend(old: unknown): Fields {
   return { ...rest, service: { name: serviceName, port: servicePort === undefined ? {} : port } };
 }
 
-/** The path type is left out where it says what there was before there were any. */
-function oldPath({ pathType, backend: target, ...path }: Fields): Fields {
-  return { ...path, ...(pathType === PLAIN ? {} : { pathType }), backend: oldBackend(target) };
-}
-
 function oldBackend(modern: unknown): Fields {
   const { service, ...rest } = record(modern);
   if (service === undefined) return rest;
@@ -211,7 +205,7 @@ export const legacyIngressRow: KindRow = {
       tls,
       rules: rulesOf(
         legacyBackend,
-        oneOfWords(PATH_TYPES, 'How the path is compared; as it always was unless given.'),
+        oneOfWords(PATH_TYPES, 'How the path is compared.', { default: 'ImplementationSpecific' }),
         ['backend'],
       ),
     }),
@@ -228,13 +222,7 @@ export const legacyIngressRow: KindRow = {
           ...(fallback === undefined ? {} : { defaultBackend: modernBackend(fallback) }),
           ...(rules === undefined
             ? {}
-            : {
-                rules: eachPath(rules, (path) => ({
-                  pathType: PLAIN,
-                  ...path,
-                  backend: modernBackend(path['backend']),
-                })),
-              }),
+            : { rules: eachPath(rules, (path) => ({ ...path, backend: modernBackend(path['backend']) })) }),
         },
       };
     },
@@ -245,7 +233,9 @@ export const legacyIngressRow: KindRow = {
         spec: {
           ...spec,
           ...(fallback === undefined ? {} : { backend: oldBackend(fallback) }),
-          ...(rules === undefined ? {} : { rules: eachPath(rules, oldPath) }),
+          ...(rules === undefined
+            ? {}
+            : { rules: eachPath(rules, (path) => ({ ...path, backend: oldBackend(path['backend']) })) }),
         },
       };
     },
