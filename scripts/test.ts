@@ -13,6 +13,7 @@ const TIERS = {
   default: ['packages/*/test/**/*.test.ts', 'demos/*/test/**/*.test.ts', 'test/system/smoke.test.ts'],
   peers: [
     'packages/kube/test/kubectl.test.ts',
+    'packages/kube/test/kubectl-streams.test.ts',
     'packages/mesh/test/inject/bootstrap.test.ts',
     'packages/mesh/test/serve/envoy.test.ts',
     'packages/node/test/loopback.test.ts',

@@ -41,7 +41,7 @@ describe('discovery', () => {
     const core = (await api.call('GET', '/api/v1')).body['resources'] as Resource[];
     assert.deepEqual(
       core.filter((one) => one.name.startsWith('pods')).map((one) => one.name),
-      ['pods', 'pods/proxy', 'pods/binding', 'pods/log', 'pods/status'],
+      ['pods', 'pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy', 'pods/binding', 'pods/log', 'pods/status'],
     );
     assert.equal(core.find((one) => one.name === 'namespaces')?.namespaced, false);
     const apps = (await api.call('GET', '/apis/apps/v1')).body['resources'] as Resource[];

@@ -7,6 +7,7 @@ import { connect } from 'node:tls';
 import type { AdmissionPlugin } from '../src/server/admission.ts';
 import { StatusError } from '../src/status-error.ts';
 import { type ApiFixture, silent, startApi } from './support/api-fixture.ts';
+import { localPods } from './support/local-pods.ts';
 
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
 
@@ -208,14 +209,14 @@ describe('logs', () => {
   before(async () => {
     api = await startApi({
       log: silent,
-      podBackend: {
+      podBackend: localPods({
         async *logs(namespace, pod, { container, tailLines, follow }, signal) {
           if (container === 'waiting')
             throw StatusError.badRequest(`container "waiting" in pod "${pod}" is waiting to start`);
           yield Buffer.from(`${namespace}/${pod}/${container} ${tailLines ?? 'all'}\n`);
           if (follow === true && !signal.aborted) await once(signal, 'abort');
         },
-      },
+      }),
     });
     for (const [name, containers, annotations] of [
       ['one', ['app'], {}],

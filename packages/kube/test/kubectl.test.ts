@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { writeKubeconfig } from '../src/credentials/kubeconfig-file.ts';
 import { type ApiFixture, startApi } from './support/api-fixture.ts';
+import { localPods } from './support/local-pods.ts';
 
 /** The environment's KUBECTL, else the first on the PATH. */
 function findKubectl(): string | undefined {
@@ -74,13 +75,7 @@ describe('kubectl', { skip: KUBECTL === undefined ? 'no kubectl: set KUBECTL or 
   let environment: NodeJS.ProcessEnv = {};
 
   before(async () => {
-    api = await startApi({
-      podBackend: {
-        async *logs(_namespace, pod, { container }) {
-          yield Buffer.from(`hello from ${pod}/${container}\n`);
-        },
-      },
-    });
+    api = await startApi({ podBackend: localPods() });
     const path = join(api.folder, 'kubeconfig');
     await writeKubeconfig(path, {
       server: `https://127.0.0.1:${api.port}`,

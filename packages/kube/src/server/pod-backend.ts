@@ -1,4 +1,5 @@
 // What the API server asks of whoever runs the pods (Kubernetes: the kubelet's own API).
+import type { Duplex, Readable, Writable } from 'node:stream';
 
 export interface PodLogOptions {
   container?: string;
@@ -12,7 +13,51 @@ export interface PodLogOptions {
   limitBytes?: number;
 }
 
-/** Rejects with a `StatusError` when there is no such container or it has not started. */
+/** Which of a command's streams a client wants; with a terminal there is no `stderr`. */
+export interface CommandStreams {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
+export interface CommandOptions extends CommandStreams {
+  readonly container: string;
+}
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** A command in a container, or a container's own program, with a client connected to it. */
+export interface CommandSession {
+  /** There when input was asked for, and is taken. */
+  readonly stdin?: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** There when it has a terminal. */
+  resize?(size: TerminalSize): void;
+  /**
+   * The exit code, once the program has ended and its output is read; undefined when it is not over but the session is.
+   * Rejects with a `StatusError` when it could not be started.
+   */
+  readonly exited: Promise<number | undefined>;
+}
+
+/** Every method rejects with a `StatusError` when there is no such pod or container, or it does not run. */
 export interface PodBackend {
   logs(namespace: string, pod: string, options: PodLogOptions, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** The command's end, and that of all it started, is when `signal` aborts. */
+  exec(
+    namespace: string,
+    pod: string,
+    command: readonly string[],
+    options: CommandOptions,
+    signal: AbortSignal,
+  ): Promise<CommandSession>;
+  /** The program goes on when `signal` aborts. */
+  attach(namespace: string, pod: string, options: CommandOptions, signal: AbortSignal): Promise<CommandSession>;
+  /** A connection to a port of the pod's, made from inside; what refuses it is the stream's `error`. Throws. */
+  connect(namespace: string, pod: string, port: number): Duplex;
 }

@@ -9,6 +9,7 @@ import { StatusError } from '../status-error.ts';
 import { RevisionConflict } from '../store/store-error.ts';
 import { type ServerContext, type Target, timestamp } from './context.ts';
 import type { PodLogOptions } from './pod-backend.ts';
+import { containerOf } from './pod-containers.ts';
 
 type NamedTarget = Target & { readonly name: string };
 
@@ -94,24 +95,6 @@ export async function logs(
     await chunks.return?.();
   }
   response.end();
-}
-
-function containerOf(pod: KubeObject, asked: string): string {
-  const spec = record(pod['spec']);
-  const name = pod.metadata?.name ?? '';
-  const own = records(spec['containers']).map((one) => String(one['name']));
-  const init = records(spec['initContainers']).map((one) => String(one['name']));
-  if (asked !== '') {
-    if (own.includes(asked) || init.includes(asked)) return asked;
-    throw StatusError.badRequest(`container ${asked} is not valid for pod ${name}`);
-  }
-  const preferred = pod.metadata?.annotations?.['kubectl.kubernetes.io/default-container'];
-  if (preferred !== undefined && own.includes(preferred)) return preferred;
-  if (own.length === 1 && own[0] !== undefined) return own[0];
-  const initText = init.length === 0 ? '' : ` or one of the init containers: [${init.join(' ')}]`;
-  throw StatusError.badRequest(
-    `a container name must be specified for pod ${name}, choose one of: [${own.join(' ')}]${initText}`,
-  );
 }
 
 function logOptions(query: URLSearchParams, now: Date): PodLogOptions {

@@ -6,10 +6,10 @@ import { ContainerConfigError } from '../config/config-error.ts';
 import type { ConfigSource } from '../config/config-source.ts';
 import type { ImageProgram } from '../images/image-catalog.ts';
 import type { ImageResolver, ImageUse } from '../images/image-resolver.ts';
-import type { Mount, RootDirectory } from '../sandbox/pod-network.ts';
+import type { Mount, RootDirectory, TerminalSize } from '../sandbox/pod-network.ts';
 import type { Place } from '../volumes/pod-volumes.ts';
 import { neededPaths, volumeMounts, withNeeded } from '../volumes/volume-mounts.ts';
-import { resolveCommand, resolveEnvironment } from './environment.ts';
+import { resolveCommand, resolveEnvironment, standIn } from './environment.ts';
 
 export interface ContainerPlan {
   readonly argv: readonly string[];
@@ -20,9 +20,24 @@ export interface ContainerPlan {
   readonly root?: RootDirectory;
   /** Declared ones, TCP. */
   readonly ports: readonly number[];
+  /** The image's own executables, for commands that are run beside its program. */
+  readonly commands: NonNullable<ImageProgram['commands']>;
   readonly imageId: string;
   /** How long the image's pull took, when there was one. */
   readonly pulledMs?: number;
+}
+
+/** The same surroundings for another command: what an exec, a hook or an exec probe gets. */
+export function commandPlan(plan: ContainerPlan, command: readonly string[]): ContainerPlan {
+  return { ...plan, argv: standIn(command, plan) };
+}
+
+/** Until a client tells the size of its own. */
+export const FIRST_SIZE: TerminalSize = { columns: 80, rows: 24 };
+
+/** What container runtimes tell a program that has a terminal. */
+export function onTerminal(plan: ContainerPlan): ContainerPlan {
+  return { ...plan, env: { TERM: 'xterm', ...plan.env } };
 }
 
 export interface PlanContext {
@@ -61,6 +76,7 @@ export async function planContainer(container: Container, context: PlanContext):
     ...(program.root === undefined
       ? { mounts: mounts.length === 0 ? [] : withNeeded(mounts, needsOf(program, context)) }
       : { mounts, root: { image: program.root.directory, layer: context.layer } }),
+    commands: program.commands ?? {},
     imageId: program.root?.id ?? `varka://${program.entrypoint.join(' ')}`,
     ...(pulledMs === undefined ? {} : { pulledMs }),
     ports: (container.ports ?? []).flatMap(({ containerPort, protocol = 'TCP' }) =>

@@ -1,10 +1,11 @@
 // One run of a container: a process and all it starts, its output, its end.
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PodProcess, PodSandbox } from '../sandbox/pod-network.ts';
+import type { PodProcess, PodSandbox, SpawnOptions } from '../sandbox/pod-network.ts';
 import { killSession, signalProcess } from '../sandbox/processes.ts';
-import type { ContainerLog, LogStream } from './container-log.ts';
+import type { LogStream } from './container-log.ts';
 import type { ContainerPlan } from './container-plan.ts';
 
 /** How long an ended container's output is read on: only a process that escaped the session keeps it open. */
@@ -22,56 +23,46 @@ export class StartError extends Error {
 
 export class ContainerProcess {
   readonly pid: number;
-  /** Resolves once the process, everything in its session and its output have ended. */
+  readonly stdin: Writable | undefined;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly resize: PodProcess['resize'];
+  /** Resolves once the process, everything in its session and its output have ended; somebody has to read that. */
   readonly exited: Promise<ExitStatus>;
+  #isOver = false;
 
-  private constructor(pid: number, exited: Promise<ExitStatus>) {
-    this.pid = pid;
-    this.exited = exited;
+  private constructor({ child, stdin, stdout, stderr, resize }: PodProcess, ended: Promise<ExitStatus>) {
+    this.pid = child.pid as number;
+    this.stdin = stdin;
+    this.stdout = stdout;
+    this.stderr = stderr;
+    this.resize = resize;
+    child.on('error', () => this.kill());
+    stdin?.on('error', () => undefined); // it has ended, or closed its input: nobody to tell
+    const closed = Promise.all([closing(stdout), closing(stderr)]);
+    this.exited = ended.then(async (status) => {
+      killSession(this.pid);
+      this.#isOver = true;
+      await this.#drain(closed);
+      this.dropOutput();
+      return status;
+    });
   }
 
   /** Resolves when the program runs; rejects with a `StartError`. */
-  static async start(sandbox: PodSandbox, plan: ContainerPlan, output: ContainerLog): Promise<ContainerProcess> {
-    return ContainerProcess.#start(sandbox, plan, (stream, chunk) => output.write(stream, chunk));
-  }
-
-  /** As `start`, for a command beside the container's program (exec probes and hooks). */
-  static async startCommand(
+  static async start(
     sandbox: PodSandbox,
     plan: ContainerPlan,
-    onOutput: (stream: LogStream, chunk: Buffer) => void,
-  ): Promise<ContainerProcess> {
-    return ContainerProcess.#start(sandbox, plan, onOutput);
-  }
-
-  static async #start(
-    sandbox: PodSandbox,
-    plan: ContainerPlan,
-    onOutput: (stream: LogStream, chunk: Buffer) => void,
+    streams: Pick<SpawnOptions, 'stdin' | 'terminal'> = {},
   ): Promise<ContainerProcess> {
     let started: PodProcess;
     try {
-      started = sandbox.spawn(plan.argv, { env: plan.env, cwd: plan.cwd, mounts: plan.mounts, ports: plan.ports });
+      const { env, cwd, mounts, ports } = plan;
+      started = sandbox.spawn(plan.argv, { env, cwd, mounts, ports, ...streams });
     } catch (error) {
       throw new StartError(whyNot(plan, error as Error), { cause: error });
     }
-    const { child, stdout, stderr } = started;
-    const closed = Promise.all(
-      (
-        [
-          ['stdout', stdout],
-          ['stderr', stderr],
-        ] as const
-      ).map(
-        ([stream, socket]) =>
-          new Promise<void>((resolve) => {
-            socket.on('data', (chunk: Buffer) => onOutput(stream, chunk));
-            // A pipe gives no errors worth more than its end.
-            socket.on('error', () => resolve());
-            socket.on('close', () => resolve());
-          }),
-      ),
-    );
+    const { child, stdin, stdout, stderr } = started;
     const ended = new Promise<ExitStatus>((resolve) => {
       child.once('exit', (code, signal) => resolve(exitStatus(code, signal)));
     });
@@ -81,32 +72,53 @@ export class ContainerProcess {
         child.once('error', reject);
       });
     } catch (error) {
-      stdout.destroy();
-      stderr.destroy();
+      for (const stream of [stdin, stdout, stderr]) stream?.destroy();
       throw new StartError(whyNot(plan, error as Error), { cause: error });
     }
-    const pid = child.pid as number;
-    child.on('error', () => signalProcess(pid, 'SIGKILL'));
-    const exited = ended.then(async (status) => {
-      killSession(pid);
-      await Promise.race([closed, delay(DRAIN_MS, undefined, { ref: false })]);
-      stdout.destroy();
-      stderr.destroy();
-      return status;
-    });
-    return new ContainerProcess(pid, exited);
+    return new ContainerProcess(started, ended);
+  }
+
+  /** Reads the output, all of it from now on. */
+  onOutput(listener: (stream: LogStream, chunk: Buffer) => void): void {
+    this.stdout.on('data', (chunk: Buffer) => listener('stdout', chunk));
+    this.stderr.on('data', (chunk: Buffer) => listener('stderr', chunk));
+  }
+
+  /** For when nobody will read the rest. */
+  dropOutput(): void {
+    this.stdout.destroy();
+    this.stderr.destroy();
   }
 
   /** To the container's first process, as the kubelet has the runtime do it. */
   signal(signal: NodeJS.Signals): void {
-    signalProcess(this.pid, signal);
+    if (!this.#isOver) signalProcess(this.pid, signal);
   }
 
   /** The process and all of its session. */
   kill(): void {
+    if (this.#isOver) return;
     signalProcess(this.pid, 'SIGKILL');
     killSession(this.pid);
   }
+
+  /** Until the output has ended, or what still holds it open has nothing to say. */
+  async #drain(closed: Promise<unknown>): Promise<void> {
+    let isClosed = false;
+    const end = closed.then(() => {
+      isClosed = true;
+    });
+    do await Promise.race([end, delay(DRAIN_MS, undefined, { ref: false })]);
+    while (!isClosed && this.stdout.readableLength + this.stderr.readableLength > 0);
+  }
+}
+
+function closing(stream: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    // A pipe gives no errors worth more than its end.
+    stream.on('error', () => resolve());
+    stream.on('close', () => resolve());
+  });
 }
 
 /** A shell's convention for signals, which container runtimes keep: 128 + number. */

@@ -9,7 +9,7 @@ import type { Container, LifecycleHandler } from 'kubernetes-types/core/v1.d.ts'
 import type { PodSandbox } from '../sandbox/pod-network.ts';
 import { type AttendanceListener, attend } from './container-attendance.ts';
 import { ContainerLog, rotatedPath } from './container-log.ts';
-import type { ContainerPlan } from './container-plan.ts';
+import { type ContainerPlan, FIRST_SIZE, onTerminal } from './container-plan.ts';
 import { type EventType, type PreparationHost, prepareContainer } from './container-preparation.ts';
 import { ContainerProcess, type ExitStatus, StartError } from './container-process.ts';
 import { runCommand, runHook } from './hooks.ts';
@@ -39,6 +39,14 @@ export interface Restored {
   readonly last?: Terminated;
 }
 
+/** One run of a container, for those who join it: `kubectl exec` and `attach`. */
+export interface RunningContainer {
+  readonly plan: ContainerPlan;
+  readonly process: ContainerProcess;
+  /** Aborts when this run is over. */
+  readonly ended: AbortSignal;
+}
+
 export class ContainerRunner {
   readonly spec: Container;
   readonly #host: RunnerHost;
@@ -55,8 +63,7 @@ export class ContainerRunner {
   #started = false;
   #ready = false;
   #log: ContainerLog | undefined;
-  #process: ContainerProcess | undefined;
-  #plan: ContainerPlan | undefined;
+  #running: RunningContainer | undefined;
   #killing: Promise<void> | undefined;
 
   constructor(host: RunnerHost, spec: Container, policy: RestartPolicy, restored?: Restored) {
@@ -101,6 +108,11 @@ export class ContainerRunner {
     };
   }
 
+  /** The run that is on, while it is on. */
+  get running(): RunningContainer | undefined {
+    return this.#running;
+  }
+
   /** The log of the run that is on, while it is on. */
   get liveLog(): ContainerLog | undefined {
     return this.#log;
@@ -137,7 +149,7 @@ export class ContainerRunner {
   async stop(graceMs: number): Promise<void> {
     if (!this.#stopping.signal.aborted) {
       this.#stopping.abort();
-      if (this.#process !== undefined) {
+      if (this.#running !== undefined) {
         this.#event('Normal', 'Killing', `Stopping container ${this.spec.name}`);
       }
     }
@@ -160,7 +172,6 @@ export class ContainerRunner {
       });
       if (plan === undefined) return;
       this.#imageId = plan.imageId;
-      this.#plan = plan;
       const startedAt = clock.now();
       const end = await this.#runOnce(plan);
       this.#started = false;
@@ -221,8 +232,8 @@ export class ContainerRunner {
         (error) => this.#host.log.warn('container output is being lost', { container: name, error: error.message }),
       );
       this.#log = log;
-      const process = await ContainerProcess.start(this.#host.sandbox(), plan, log);
-      this.#process = process;
+      const process = await this.#startProcess(plan, log);
+      this.#running = { plan, process, ended: attempt.signal };
       this.#event('Normal', 'Created', `Created container: ${name}`);
       this.#event('Normal', 'Started', `Started container ${name}`);
       this.#state = { kind: 'running', startedAt, containerId };
@@ -238,11 +249,21 @@ export class ContainerRunner {
       return terminated({ exitCode: START_ERROR_CODE }, 'StartError', message);
     } finally {
       attempt.abort();
-      this.#process = undefined;
+      this.#running = undefined;
       this.#killing = undefined;
       this.#log = undefined;
       log?.close();
     }
+  }
+
+  async #startProcess(plan: ContainerPlan, log: ContainerLog): Promise<ContainerProcess> {
+    const { stdin, tty } = this.spec;
+    const process = await ContainerProcess.start(this.#host.sandbox(), tty === true ? onTerminal(plan) : plan, {
+      stdin: stdin === true ? 'pipe' : 'none',
+      ...(tty === true ? { terminal: FIRST_SIZE } : {}),
+    });
+    process.onOutput((stream, chunk) => log.write(stream, chunk));
+    return process;
   }
 
   #attend(plan: ContainerPlan, signal: AbortSignal): void {
@@ -292,7 +313,7 @@ export class ContainerRunner {
   }
 
   async #kill(graceMs: number): Promise<void> {
-    const process = this.#process;
+    const process = this.#running?.process;
     if (process === undefined) return;
     const { clock } = this.#host;
     const gone = new AbortController();
@@ -313,8 +334,8 @@ export class ContainerRunner {
     const { clock } = this.#host;
     const deadline = clock.now() + graceMs;
     const hook = this.spec.lifecycle?.preStop;
-    if (hook !== undefined && this.#plan !== undefined) {
-      const result = await this.#preStop(hook, this.#plan, graceMs, gone);
+    if (hook !== undefined && this.#running !== undefined) {
+      const result = await this.#preStop(hook, this.#running.plan, graceMs, gone);
       if (!result.ok && !gone.aborted) {
         this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${result.message}`);
       }

@@ -47,7 +47,7 @@ export function resolveCommand(
 }
 
 /** The words of a command with the image's own executable replaced by the program that stands in for it. */
-export function standIn(words: readonly string[], { commands = {} }: ImageProgram): string[] {
+export function standIn(words: readonly string[], { commands = {} }: Pick<ImageProgram, 'commands'>): string[] {
   const [first = '', ...rest] = words;
   const argv = Object.hasOwn(commands, first) ? commands[first] : undefined;
   return argv === undefined ? [...words] : [...argv, ...rest];

@@ -2,7 +2,7 @@
 import { type Clock, sleep } from '@varka/kube/client/clock.ts';
 import type { LifecycleHandler } from 'kubernetes-types/core/v1.d.ts';
 import type { PodSandbox } from '../sandbox/pod-network.ts';
-import type { ContainerPlan } from './container-plan.ts';
+import { type ContainerPlan, commandPlan } from './container-plan.ts';
 import { ContainerProcess } from './container-process.ts';
 import { httpGet, type ProbeResult, type ProbeTarget } from './prober.ts';
 
@@ -20,12 +20,13 @@ export async function runCommand(
   let output = '';
   let process: ContainerProcess;
   try {
-    process = await ContainerProcess.startCommand(sandbox, { ...plan, argv: command }, (_stream, chunk) => {
-      if (output.length < MAX_OUTPUT) output += chunk.toString('utf8', 0, MAX_OUTPUT);
-    });
+    process = await ContainerProcess.start(sandbox, commandPlan(plan, command));
   } catch (error) {
     return { ok: false, message: (error as Error).message };
   }
+  process.onOutput((_stream, chunk) => {
+    if (output.length < MAX_OUTPUT) output += chunk.toString('utf8', 0, MAX_OUTPUT);
+  });
   const over = timeoutMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   const kill = (): void => process.kill();
   if (over.aborted) kill();

@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
 import type { KubeClient } from '@varka/kube/client/client.ts';
 import { type Clock, sleep, systemClock, timestamp } from '@varka/kube/client/clock.ts';
 import { EventRecorder } from '@varka/kube/client/event-recorder.ts';
@@ -23,6 +22,7 @@ import { podLogs } from './pod-logs.ts';
 import { unschedulable } from './pod-policy.ts';
 import { mergeConditions } from './pod-status.ts';
 import { directoryOf, type NodeContext, PodWorker } from './pod-worker.ts';
+import { attachToContainer, execInContainer } from './remote-commands.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Under the state directory: what claims hold. */
@@ -52,8 +52,6 @@ export interface NodeOptions {
 
 export interface NodeAgent {
   readonly backend: PodBackend;
-  /** A connection from inside the pod to a port of its own, as `kubectl port-forward` makes. */
-  connect(namespace: string, pod: string, port: number): Duplex;
   /** Ends every pod's processes, with this much time for SIGTERM; the objects stay as they are. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -76,11 +74,11 @@ export async function startNode(options: NodeOptions): Promise<NodeAgent> {
     backend: {
       logs: (namespace, pod, logOptions, signal) =>
         podLogs(node.require(namespace, pod), logOptions, clock.now(), signal),
-    },
-    connect: (namespace, pod, port) => {
-      const { sandbox } = node.require(namespace, pod);
-      if (sandbox === undefined) throw StatusError.badRequest(`pod ${pod} has no network yet`);
-      return sandbox.connect(port);
+      exec: async (namespace, pod, command, commandOptions, signal) =>
+        execInContainer(node.require(namespace, pod), command, commandOptions, signal),
+      attach: async (namespace, pod, commandOptions, signal) =>
+        attachToContainer(node.require(namespace, pod), commandOptions, signal),
+      connect: (namespace, pod, port) => node.require(namespace, pod).requireSandbox().connect(port),
     },
     stop: async (graceMs = 0) => {
       unsubscribe();

@@ -7,7 +7,7 @@ import type { EventRecorder } from '@varka/kube/client/event-recorder.ts';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import { Pod as PodKind } from '@varka/kube/kinds/refs.ts';
 import type { Logger } from '@varka/kube/log.ts';
-import { isStatus } from '@varka/kube/status-error.ts';
+import { isStatus, StatusError } from '@varka/kube/status-error.ts';
 import type { Container, ContainerStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { ConfigSource } from '../config/config-source.ts';
 import type { ImageResolver } from '../images/image-resolver.ts';
@@ -101,7 +101,9 @@ export class PodWorker {
     return this.#pod;
   }
 
-  get sandbox(): PodSandbox | undefined {
+  /** Throws a StatusError when the pod has no place yet. */
+  requireSandbox(): PodSandbox {
+    if (this.#sandbox === undefined) throw StatusError.badRequest(`pod ${this.#name} has no network yet`);
     return this.#sandbox;
   }
 
@@ -288,7 +290,7 @@ export class PodWorker {
     const directory = join(this.#directory, spec.name);
     return new ContainerRunner(
       {
-        sandbox: () => this.#requireSandbox(),
+        sandbox: () => this.requireSandbox(),
         probeSource: this.#context.network.probeSource,
         clock: this.#context.clock,
         log: this.#context.log,
@@ -305,11 +307,6 @@ export class PodWorker {
     );
   }
 
-  #requireSandbox(): PodSandbox {
-    if (this.#sandbox === undefined) throw new Error('the pod has no sandbox yet');
-    return this.#sandbox;
-  }
-
   async #plan(container: Container, directory: string, onPull: () => void) {
     const { images, config, baseEnv, serviceEnv, network } = this.#context;
     return planContainer(container, {
@@ -317,7 +314,7 @@ export class PodWorker {
       config,
       pod: this.#pod,
       volume: (name) => this.#volumes.place(name),
-      podIp: this.#requireSandbox().ip,
+      podIp: this.requireSandbox().ip,
       hostIp: network.nodeAddress,
       hostname: hostnameOf(this.#pod),
       home: join(directory, 'home'),

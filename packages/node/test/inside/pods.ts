@@ -268,7 +268,7 @@ test('probes go past the capture to the application', async () => {
   // Captured: there is no sidecar on 15006 to take it.
   await assert.rejects(fetch(`http://${ready.status?.podIP}:8080/`));
   // From inside, as kubectl port-forward goes.
-  const socket = cluster.node.connect('default', 'meshed', 8080);
+  const socket = cluster.node.backend.connect('default', 'meshed', 8080);
   socket.write('GET /inside HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
   let answer = '';
   for await (const chunk of socket) answer += chunk;

@@ -225,7 +225,12 @@ export class Cluster {
       if (this.#node === undefined) throw StatusError.unavailable('the node agent has not started yet');
       return this.#node.backend;
     };
-    return { logs: (...args) => backend().logs(...args) };
+    return {
+      logs: (...args) => backend().logs(...args),
+      exec: async (...args) => backend().exec(...args),
+      attach: async (...args) => backend().attach(...args),
+      connect: (...args) => backend().connect(...args),
+    };
   }
 
   async #startControllers(): Promise<void> {

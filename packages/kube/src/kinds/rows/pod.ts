@@ -25,7 +25,12 @@ export const podRow: KindRow = {
     status: true,
     log: true,
     binding: true,
-    connections: { proxy: 'PodProxyOptions' },
+    connections: {
+      attach: 'PodAttachOptions',
+      exec: 'PodExecOptions',
+      portforward: 'PodPortForwardOptions',
+      proxy: 'PodProxyOptions',
+    },
   },
   schema: obj({ spec: podSpec, status: podStatus }),
   columns: podColumns,

@@ -4,6 +4,8 @@ import { StatusError } from '../../status-error.ts';
 import type { ServerContext } from '../context.ts';
 import { proxy, upgradeProxy } from '../proxy/proxy.ts';
 import type { ConnectPath } from './connect-path.ts';
+import { portForward } from './port-forward.ts';
+import { remoteCommand } from './remote-command.ts';
 import type { Upgrade } from './upgrade.ts';
 
 /** A request that stays HTTP. */
@@ -24,6 +26,13 @@ export async function connectUpgrade(
   url: URL,
   upgrade: Upgrade,
 ): Promise<void> {
-  if (path.connection === 'proxy') return upgradeProxy(context, path, url, upgrade);
-  throw StatusError.of(501, 'NotImplemented', `${path.connection} is not offered yet`);
+  switch (path.connection) {
+    case 'proxy':
+      return upgradeProxy(context, path, url, upgrade);
+    case 'exec':
+    case 'attach':
+      return remoteCommand(context, path, url.searchParams, upgrade);
+    case 'portforward':
+      return portForward(context, path, upgrade);
+  }
 }

@@ -19,6 +19,10 @@ export function upgradeHead(code: number, text: string, headers: readonly string
 
 /** A failure as a Status on a connection that Node answers nothing on any more; it ends with this. */
 export function refuseUpgrade(socket: Duplex, { status, code, reason }: StatusError): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
   const body = JSON.stringify(status);
   const headers = ['content-type', 'application/json', 'content-length', `${Buffer.byteLength(body)}`];
   socket.write(`${upgradeHead(code, reason, [...headers, 'connection', 'close'])}${body}`);
