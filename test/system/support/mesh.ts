@@ -84,9 +84,21 @@ export class Mesh {
     return readFileSync(join(this.directory, 'logs/varka.log'), 'utf8');
   }
 
+  /** What its commands are started with. */
+  get environment(): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      VARKA_HOME: this.home,
+      HOME: this.home,
+      KUBECONFIG: join(this.directory, 'kubeconfig'),
+      NO_COLOR: '1',
+      ...this.#options.env,
+    };
+  }
+
   /** Starts a command without waiting for its end. */
   start(program: string, args: readonly string[], input?: string): ChildProcess {
-    const { user, refused = false, env, cwd } = this.#options;
+    const { user, refused = false, cwd } = this.#options;
     const setpriv = (to: { uid: number; gid: number }) => [
       'setpriv',
       `--reuid=${to.uid}`,
@@ -97,14 +109,7 @@ export class Mesh {
     const [command = program, ...rest] = [...become, program, ...args];
     const child = spawn(command, rest, {
       cwd: cwd ?? ROOT,
-      env: {
-        ...process.env,
-        VARKA_HOME: this.home,
-        HOME: this.home,
-        KUBECONFIG: join(this.directory, 'kubeconfig'),
-        NO_COLOR: '1',
-        ...env,
-      },
+      env: this.environment,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     // A program that reads no input may have ended before it is given: its exit code and output tell how it went.
