@@ -5,10 +5,9 @@ import { after, before, describe, test } from 'node:test';
 import { eventually } from './support/eventually.ts';
 import { findKubectl } from './support/kubectl.ts';
 import { Mesh } from './support/mesh.ts';
-import { must, namespacesAllowed, ordinaryUser, skipUnless } from './support/peers.ts';
+import { must, ordinaryUser, skipSandbox, skipUnless } from './support/peers.ts';
 
 const kubectlPeer = findKubectl();
-const skip = skipUnless(namespacesAllowed(), kubectlPeer);
 const NAMESPACE = 'servicemesh-apps';
 const CHAIN = /^Service A <- Service B <- Service C \| v\d \| \S+ \| \d+\n$/;
 const PATIENCE_MS = 10_000;
@@ -36,10 +35,14 @@ function listens(server: Server, port: number): Promise<boolean> {
   });
 }
 
-for (const mode of ['root', 'user'] as const) {
+for (const [mode, sandbox] of [
+  ['root', 'netns'],
+  ['user', 'netns'],
+  ['user', 'loopback'],
+] as const) {
   const userPeer = mode === 'user' ? ordinaryUser() : undefined;
-  const skipMode = skip || (userPeer !== undefined && skipUnless(userPeer));
-  describe(`services from the host, as ${mode}`, { skip: skipMode }, () => {
+  const skip = skipSandbox(sandbox) || skipUnless(kubectlPeer, ...(userPeer === undefined ? [] : [userPeer]));
+  describe(`services from the host, as ${mode}, pods in ${sandbox}`, { skip }, () => {
     const mesh = new Mesh(userPeer === undefined ? {} : { user: must(userPeer) });
 
     const kubectl = async (args: readonly string[], input?: string): Promise<string> => {
@@ -64,7 +67,7 @@ for (const mode of ['root', 'user'] as const) {
       });
 
     before(async () => {
-      const { code, stderr } = await mesh.up('-f', 'demos/chain');
+      const { code, stderr } = await mesh.up('-f', 'demos/chain', '--sandbox', sandbox);
       assert.equal(code, 0, stderr);
     });
     after(() => mesh.dispose());

@@ -9,7 +9,7 @@ import { binomialBounds } from './support/binomial.ts';
 import { eventually } from './support/eventually.ts';
 import { findKubectl } from './support/kubectl.ts';
 import { Mesh } from './support/mesh.ts';
-import { must, namespacesAllowed, ROOT, seedManifests, skipUnless } from './support/peers.ts';
+import { must, namespacesAllowed, ROOT, SANDBOXES, seedManifests, skipSandbox, skipUnless } from './support/peers.ts';
 import { serviceTarget } from './support/service-target.ts';
 
 const kubectlPeer = findKubectl();
@@ -39,8 +39,9 @@ class Walk {
     return result.stdout;
   }
 
-  async up(...files: readonly string[]): Promise<void> {
-    const { code, stdout, stderr } = await this.mesh.up(...files.flatMap((file) => ['-f', file]));
+  async up(files: readonly string[], sandbox = 'netns'): Promise<void> {
+    const given = files.flatMap((file) => ['-f', file]);
+    const { code, stdout, stderr } = await this.mesh.up(...given, '--sandbox', sandbox);
     assert.equal(code, 0, stdout + stderr);
   }
 
@@ -91,78 +92,81 @@ const FOUR_PODS = ['backend-prod', 'frontend-prod', 'middleware-canary', 'middle
   (name) => `${name} 2/2 Running`,
 );
 
-describe('relay in a mesh', { skip }, () => {
-  const walk = new Walk();
-  const { mesh } = walk;
-  let gateway = '';
-  let past = '';
-  before(async () => {
-    await walk.up('demos/relay');
-    gateway = `${(await mesh.status()).gateway.http}/`;
-    past = await walk.frontend('relay');
-  });
-  after(() => mesh.dispose());
-
-  test('is four pods with a sidecar each', async () => {
-    assert.deepEqual(await walk.pods('relay'), FOUR_PODS);
-  });
-
-  behaves(() => serviceTarget(mesh, 'relay', { frontend: 'http' }), MIDDLEWARES);
-
-  test('both middlewares answer, through the gateway and past it', async () => {
-    for (const url of [gateway, past]) assert.deepEqual(await middlewaresOf(url), [...MIDDLEWARES].sort());
-  });
-
-  test('production alone answers once that is the rule', async () => {
-    await walk.kubectl(['apply', '-f', join(ROOT, 'demos/relay/routing/1-prod.yaml')]);
-    await eventually(
-      'the rule is live',
-      PATIENCE_MS,
-      async () => (await middlewaresOf(gateway)).length === 1 || undefined,
-    );
-    assert.deepEqual(await middlewaresOf(past), ['middleware-prod']);
-  });
-
-  test('retries hide the failures of a request that comes through the gateway', async (t) => {
-    await walk.kubectl(['apply', '-f', join(ROOT, 'demos/relay/routing/2-retry.yaml')]);
-    const share = async (url: string, wanted: (answer: Answer) => boolean): Promise<number> => {
-      let [left, count] = [REQUESTS, 0];
-      const worker = async () => {
-        while (left-- > 0) if (wanted(await ask(url, { fail: '0.3' }))) count++;
-      };
-      await Promise.all([worker(), worker(), worker(), worker()]);
-      return count;
-    };
-    // A hop fails for good when four tries do, and there are three hops.
-    const whole = ({ status, text }: Answer) => status === 200 && !text.includes('StatusCodeError');
-    const expected = (1 - 0.3 ** 4) ** 3;
-    const { low } = binomialBounds(REQUESTS, expected, FALSE_ALARM);
-    const good = await eventually('the retries are live', PATIENCE_MS, async () => {
-      const count = await share(gateway, whole);
-      return count >= low ? count : undefined;
+for (const sandbox of SANDBOXES)
+  describe(`relay in a mesh, pods in ${sandbox}`, { skip: skipSandbox(sandbox) || skipUnless(kubectlPeer) }, () => {
+    const walk = new Walk();
+    const { mesh } = walk;
+    let gateway = '';
+    let past = '';
+    before(async () => {
+      await walk.up(['demos/relay'], sandbox);
+      gateway = `${(await mesh.status()).gateway.http}/`;
+      past = await walk.frontend('relay');
     });
-    t.diagnostic(`${good} of ${REQUESTS} whole pages, of which ${Math.round(expected * REQUESTS)} were to be expected`);
-    // Past the gateway nobody tries again for the frontend.
-    const failed = await share(past, ({ status }) => status === 500);
-    const bounds = binomialBounds(REQUESTS, 0.3, FALSE_ALARM);
-    t.diagnostic(`${failed} of ${REQUESTS} failed past the gateway`);
-    assert.ok(failed >= bounds.low && failed <= bounds.high, `${failed} is not from ${bounds.low} to ${bounds.high}`);
-  });
+    after(() => mesh.dispose());
 
-  test('who says the word gets the canary, through all hops', async () => {
-    await walk.kubectl(['apply', '-f', join(ROOT, 'demos/relay/routing/3-canary.yaml')]);
-    const word = { 'x-dev-user': 'super-secret' };
-    await eventually('the rule is live', PATIENCE_MS, async () =>
-      (await middlewareOf(gateway, word)) === 'middleware-canary' ? true : undefined,
-    );
-    assert.deepEqual(await middlewaresOf(gateway, word), ['middleware-canary']);
-    assert.deepEqual(await middlewaresOf(gateway, { 'x-dev-user': 'guess' }), ['middleware-prod']);
+    test('is four pods with a sidecar each', async () => {
+      assert.deepEqual(await walk.pods('relay'), FOUR_PODS);
+    });
+
+    behaves(() => serviceTarget(mesh, 'relay', { frontend: 'http' }), MIDDLEWARES);
+
+    test('both middlewares answer, through the gateway and past it', async () => {
+      for (const url of [gateway, past]) assert.deepEqual(await middlewaresOf(url), [...MIDDLEWARES].sort());
+    });
+
+    test('production alone answers once that is the rule', async () => {
+      await walk.kubectl(['apply', '-f', join(ROOT, 'demos/relay/routing/1-prod.yaml')]);
+      await eventually(
+        'the rule is live',
+        PATIENCE_MS,
+        async () => (await middlewaresOf(gateway)).length === 1 || undefined,
+      );
+      assert.deepEqual(await middlewaresOf(past), ['middleware-prod']);
+    });
+
+    test('retries hide the failures of a request that comes through the gateway', async (t) => {
+      await walk.kubectl(['apply', '-f', join(ROOT, 'demos/relay/routing/2-retry.yaml')]);
+      const share = async (url: string, wanted: (answer: Answer) => boolean): Promise<number> => {
+        let [left, count] = [REQUESTS, 0];
+        const worker = async () => {
+          while (left-- > 0) if (wanted(await ask(url, { fail: '0.3' }))) count++;
+        };
+        await Promise.all([worker(), worker(), worker(), worker()]);
+        return count;
+      };
+      // A hop fails for good when four tries do, and there are three hops.
+      const whole = ({ status, text }: Answer) => status === 200 && !text.includes('StatusCodeError');
+      const expected = (1 - 0.3 ** 4) ** 3;
+      const { low } = binomialBounds(REQUESTS, expected, FALSE_ALARM);
+      const good = await eventually('the retries are live', PATIENCE_MS, async () => {
+        const count = await share(gateway, whole);
+        return count >= low ? count : undefined;
+      });
+      t.diagnostic(
+        `${good} of ${REQUESTS} whole pages, of which ${Math.round(expected * REQUESTS)} were to be expected`,
+      );
+      // Past the gateway nobody tries again for the frontend.
+      const failed = await share(past, ({ status }) => status === 500);
+      const bounds = binomialBounds(REQUESTS, 0.3, FALSE_ALARM);
+      t.diagnostic(`${failed} of ${REQUESTS} failed past the gateway`);
+      assert.ok(failed >= bounds.low && failed <= bounds.high, `${failed} is not from ${bounds.low} to ${bounds.high}`);
+    });
+
+    test('who says the word gets the canary, through all hops', async () => {
+      await walk.kubectl(['apply', '-f', join(ROOT, 'demos/relay/routing/3-canary.yaml')]);
+      const word = { 'x-dev-user': 'super-secret' };
+      await eventually('the rule is live', PATIENCE_MS, async () =>
+        (await middlewareOf(gateway, word)) === 'middleware-canary' ? true : undefined,
+      );
+      assert.deepEqual(await middlewaresOf(gateway, word), ['middleware-canary']);
+      assert.deepEqual(await middlewaresOf(gateway, { 'x-dev-user': 'guess' }), ['middleware-prod']);
+    });
   });
-});
 
 describe('relay, as it was written before there were Gateways', { skip }, () => {
   const walk = new Walk();
-  before(() => walk.up(OUTSIDE, 'demos/relay/legacy'));
+  before(() => walk.up([OUTSIDE, 'demos/relay/legacy']));
   after(() => walk.mesh.dispose());
 
   test('is the same four pods, and an Ingress leads to them', async () => {
@@ -186,7 +190,7 @@ describe('seed 2', { skip: skip || skipUnless(seedPeer) }, () => {
   const walk = new Walk();
   const { kubectl } = { kubectl: walk.kubectl.bind(walk) };
   const manifest = (path: string) => join(must(seedPeer), 'configs', path);
-  before(() => walk.up(OUTSIDE));
+  before(() => walk.up([OUTSIDE]));
   after(() => walk.mesh.dispose());
 
   test('four pods with a sidecar each, and a frontend that the world reaches', async () => {
@@ -252,7 +256,7 @@ describe('seed 2, with VirtualServices', { skip: skip || skipUnless(laterPeer) }
   };
   let url = '';
   before(async () => {
-    await walk.up(OUTSIDE);
+    await walk.up([OUTSIDE]);
     url = `${(await walk.mesh.status()).gateway.http}/`;
   });
   after(() => walk.mesh.dispose());

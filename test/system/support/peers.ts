@@ -55,3 +55,11 @@ export function namespacesAllowed(): Peer<true> {
   if (trial.status === 0) return { found: true };
   return { missing: `this machine refuses namespaces: ${trial.error?.message ?? trial.stderr.trim()}` };
 }
+
+/** Where a mesh's pods may run. */
+export const SANDBOXES = ['netns', 'loopback'] as const;
+
+/** For `describe(name, { skip })`: the sandbox without namespaces can be had everywhere. */
+export function skipSandbox(sandbox: (typeof SANDBOXES)[number]): string | false {
+  return sandbox === 'netns' ? skipUnless(namespacesAllowed()) : false;
+}

@@ -48,6 +48,9 @@ export function checkIdentity(
   }
 }
 
+/** Kubernetes leaves an empty map out. */
+const isEmpty = (map: unknown): boolean => Object.keys(strings(map)).length === 0;
+
 /** What the server alone sets stays as it is. */
 export function keptMetadata(draft: ObjectMeta, current: ObjectMeta, row: KindRow): ObjectMeta {
   const { labels, annotations, finalizers, ownerReferences } = draft;
@@ -55,8 +58,8 @@ export function keptMetadata(draft: ObjectMeta, current: ObjectMeta, row: KindRo
   return {
     ...kept,
     ...(hasGeneration(row) && kept.generation === undefined ? { generation: 1 } : {}),
-    ...(labels === undefined ? {} : { labels: strings(labels) }),
-    ...(annotations === undefined ? {} : { annotations: strings(annotations) }),
+    ...(isEmpty(labels) ? {} : { labels: strings(labels) }),
+    ...(isEmpty(annotations) ? {} : { annotations: strings(annotations) }),
     ...(ownerReferences === undefined || ownerReferences.length === 0 ? {} : { ownerReferences }),
     ...(finalizers === undefined || finalizers.length === 0 ? {} : { finalizers }),
   };

@@ -29,7 +29,8 @@ const legacyBackend = obj(
   'Where requests go.',
 );
 
-const PATH_TYPES = ['Exact', 'Prefix', 'ImplementationSpecific'] as const;
+const PLAIN = 'ImplementationSpecific';
+const PATH_TYPES = ['Exact', 'Prefix', PLAIN] as const;
 
 const rulesOf = (target: Schema, pathType: Schema, required_: readonly string[]): Schema =>
   list(
@@ -183,6 +184,11 @@ function modernBackend(old: unknown): Fields {
   return { ...rest, service: { name: serviceName, port: servicePort === undefined ? {} : port } };
 }
 
+/** The path type is left out where it says what there was before there were any. */
+function oldPath({ pathType, backend: target, ...path }: Fields): Fields {
+  return { ...path, ...(pathType === PLAIN ? {} : { pathType }), backend: oldBackend(target) };
+}
+
 function oldBackend(modern: unknown): Fields {
   const { service, ...rest } = record(modern);
   if (service === undefined) return rest;
@@ -205,7 +211,7 @@ export const legacyIngressRow: KindRow = {
       tls,
       rules: rulesOf(
         legacyBackend,
-        oneOfWords(PATH_TYPES, 'How the path is compared.', { default: 'ImplementationSpecific' }),
+        oneOfWords(PATH_TYPES, 'How the path is compared; as it always was unless given.'),
         ['backend'],
       ),
     }),
@@ -222,7 +228,13 @@ export const legacyIngressRow: KindRow = {
           ...(fallback === undefined ? {} : { defaultBackend: modernBackend(fallback) }),
           ...(rules === undefined
             ? {}
-            : { rules: eachPath(rules, (path) => ({ ...path, backend: modernBackend(path['backend']) })) }),
+            : {
+                rules: eachPath(rules, (path) => ({
+                  pathType: PLAIN,
+                  ...path,
+                  backend: modernBackend(path['backend']),
+                })),
+              }),
         },
       };
     },
@@ -233,9 +245,7 @@ export const legacyIngressRow: KindRow = {
         spec: {
           ...spec,
           ...(fallback === undefined ? {} : { backend: oldBackend(fallback) }),
-          ...(rules === undefined
-            ? {}
-            : { rules: eachPath(rules, (path) => ({ ...path, backend: oldBackend(path['backend']) })) }),
+          ...(rules === undefined ? {} : { rules: eachPath(rules, oldPath) }),
         },
       };
     },

@@ -4,8 +4,6 @@ import { ageColumn, type Column, type KindRow, nameColumn, pathColumn } from '..
 import { anything, bool, list, map, obj, quantity, str } from '../schema.ts';
 import { condition, labelSelector, objectReference } from '../schemas/meta.ts';
 
-const NOTICE = 'no volumes are provisioned here: a claim stays Pending';
-
 const accessModes = list(str(), 'ReadWriteOnce, ReadOnlyMany, ReadWriteMany or ReadWriteOncePod.');
 const dataSource = obj({ apiGroup: str(), kind: str(), name: str(), namespace: str() });
 
@@ -52,7 +50,7 @@ export const persistentVolumeClaimRow: KindRow = {
   versions: ['v1'],
   storageVersion: 'v1',
   decoding: 'native',
-  notice: NOTICE,
+  notice: 'a claim is a directory of this machine: its size and class are not looked at',
   subresources: { status: true },
   schema: obj({
     spec: claimSpec,
@@ -76,8 +74,15 @@ export const persistentVolumeClaimRow: KindRow = {
     pathColumn('VolumeMode', '.spec.volumeMode', 'Filesystem or Block.', 'string', 1),
   ],
   rules: {
+    // The directory is made when a pod mounts it; nothing else has to be found for the claim.
     prepareCreate(draft) {
-      draft['status'] = { phase: 'Pending' };
+      const spec = record(draft['spec']);
+      spec['volumeName'] ??= `pvc-${draft.metadata?.uid ?? ''}`;
+      draft['status'] = {
+        phase: 'Bound',
+        accessModes: spec['accessModes'] ?? [],
+        capacity: record(spec['resources'])['requests'] ?? {},
+      };
     },
   },
 };
@@ -91,7 +96,7 @@ export const persistentVolumeRow: KindRow = {
   versions: ['v1'],
   storageVersion: 'v1',
   decoding: 'native',
-  notice: NOTICE,
+  notice: 'a PersistentVolume is not used here: every claim has a directory of its own',
   subresources: { status: true },
   schema: obj({
     spec: {
@@ -138,7 +143,7 @@ export const storageClassRow: KindRow = {
   versions: ['v1'],
   storageVersion: 'v1',
   decoding: 'native',
-  notice: NOTICE,
+  notice: 'a StorageClass has no effect here: every claim is a directory of this machine',
   schema: obj(
     {
       provisioner: str('Who makes the volumes.'),

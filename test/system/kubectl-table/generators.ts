@@ -1,0 +1,107 @@
+// `kubectl create …`: every generator, in namespace shop.
+import { type Chapter, row } from './line.ts';
+
+export const generators: Chapter = {
+  about: 'create without a file',
+  files: { 'app.properties': 'colour=red\n' },
+  lines: [
+    { run: 'config set-context --current --namespace=shop', out: /modified/ },
+    {
+      run: 'create configmap settings --from-literal=a=1 --from-file=app.properties',
+      out: 'configmap/settings created\n',
+    },
+    { run: "get cm settings -o jsonpath='{.data.app\\.properties}'", out: 'colour=red\n' },
+    { run: 'create secret generic token --from-literal=password=geheim', out: 'secret/token created\n' },
+    { run: "get secret token -o jsonpath='{.data.password}'", out: 'Z2VoZWlt' },
+    { run: "get secret token -o go-template='{{.data.password | base64decode}}'", out: 'geheim' },
+    { run: 'describe secret token', out: /password: +6 bytes/ },
+    {
+      run: 'create secret docker-registry pull --docker-server=r.example.com --docker-username=u --docker-password=p',
+      out: 'secret/pull created\n',
+    },
+    { run: 'create secret tls pair --cert=missing.pem --key=missing.key', fails: true, err: /missing\.pem/ },
+    { run: 'create serviceaccount robot', out: 'serviceaccount/robot created\n' },
+    { run: 'create token robot', out: /^ey[\w-]+\.[\w-]+\.[\w-]+\s*$/ },
+    { run: 'create token robot --duration=1m', fails: true, err: /may not specify a duration less than 10 minutes/ },
+    { run: 'create token nobody', fails: true, err: /serviceaccounts "nobody" not found/ },
+    { run: 'create service clusterip inner --tcp=80:8080', out: 'service/inner created\n' },
+    { run: 'create service nodeport outer --tcp=80:8080', out: 'service/outer created\n' },
+    { run: 'create service externalname far --external-name=example.com', out: 'service/far created\n' },
+    { run: 'create service loadbalancer edge --tcp=8089:8080', out: 'service/edge created\n' },
+    { run: "get svc inner -o jsonpath='{.spec.type} {.spec.ports[0].targetPort}'", out: 'ClusterIP 8080' },
+    { run: 'get svc outer', out: /^outer +NodePort +10\.96\.\S+ +<none> +80:3\d{4}\/TCP /m },
+    { run: 'get svc far', out: row('far', 'ExternalName', '<none>', 'example.com', '<none>') },
+    {
+      run: 'create ingress site --class=istio --rule=shop.example.com/*=inner:80',
+      out: 'ingress.networking.k8s.io/site created\n',
+    },
+    { run: 'get ing site', out: row('site', 'istio', 'shop.example.com') },
+    { run: 'describe ingress site', out: /shop\.example\.com\s*\n\s+\/ +inner:80/ },
+    {
+      run: "get ingresses.v1beta1.extensions site -o jsonpath='{.spec.rules[0].http.paths[0].backend}'",
+      out: '{"serviceName":"inner","servicePort":80}',
+    },
+    {
+      run: 'create quota limit --hard=pods=20',
+      out: 'resourcequota/limit created\n',
+      err: /Warning: a ResourceQuota is not enforced here/,
+    },
+    { run: 'create priorityclass high --value=100', out: /created/, err: /Warning/ },
+    {
+      run: 'create poddisruptionbudget steady --selector=app=web --min-available=1',
+      out: /created/,
+      err: /not enforced/,
+    },
+    {
+      run: 'create cronjob tick --image=varka/demo-hello --schedule="*/5 * * * *"',
+      out: 'cronjob.batch/tick created\n',
+      err: /Warning/,
+    },
+    { run: 'get cj', out: row('tick', '*/5 * * * *', '<none>', 'False') },
+    { run: 'get quota,pdb,pc', out: /poddisruptionbudget\.policy\/steady/ },
+    { run: 'delete cj,quota,pdb --all', out: /cronjob\.batch "tick" deleted/ },
+    { run: 'delete pc high', out: /"high" deleted/ },
+    { run: 'delete svc inner outer far edge', out: /"edge" deleted/ },
+    { run: 'create', fails: true, err: /must specify one of -f and -k|Must specify/i },
+  ],
+};
+
+export const rights: Chapter = {
+  about: 'who may do what',
+  lines: [
+    { run: 'auth whoami', out: /Groups +\[system:masters system:authenticated\]/ },
+    { run: 'auth can-i create deployments', out: 'yes\n' },
+    { run: "auth can-i '*' '*' --all-namespaces", out: 'yes\n' },
+    {
+      run: 'create role reader --verb=get,list,watch --resource=pods,pods/log',
+      out: /role\.rbac\.authorization\.k8s\.io\/reader created/,
+    },
+    { run: 'create rolebinding readers --role=reader --user=jane --serviceaccount=shop:robot', out: /readers created/ },
+    { run: 'get role,rolebinding', out: /rolebinding\.rbac\.authorization\.k8s\.io\/readers +Role\/reader/ },
+    { run: 'describe role reader', out: /pods\/log +\[\] +\[\] +\[get list watch\]/ },
+    { run: 'auth can-i list pods --as=jane', out: 'yes\n' },
+    { run: 'auth can-i delete pods --as=jane', out: 'no\n', fails: true },
+    { run: 'auth can-i list pods --as=jane -n default', out: 'no\n', fails: true },
+    { run: 'auth can-i list pods --as=system:serviceaccount:shop:robot', out: 'yes\n' },
+    { run: 'auth can-i --list --as=jane', out: /pods\/log +\[\] +\[\] +\[get list watch\]/ },
+    { run: 'get pods --as=jane', err: /No resources found in shop namespace/ },
+    {
+      run: 'get svc --as=jane',
+      fails: true,
+      err: /services is forbidden: User "jane" cannot list resource "services" in API group "" in the namespace "shop"/,
+    },
+    {
+      run: 'get nodes --as=jane',
+      fails: true,
+      err: /cannot list resource "nodes" in API group "" at the cluster scope/,
+    },
+    { run: 'create clusterrole viewer --verb=get --resource=nodes', out: /created/ },
+    { run: 'create clusterrolebinding ops --clusterrole=view --group=ops', out: /created/ },
+    { run: 'get svc --as=joe --as-group=ops', err: /No resources found/ },
+    { run: 'get clusterrole cluster-admin', out: /^cluster-admin/m },
+    { run: 'delete clusterrolebinding ops', out: /deleted/ },
+    { run: 'get svc --as=joe --as-group=ops', fails: true, err: /Forbidden/ },
+    { run: 'delete clusterrole viewer', out: /deleted/ },
+    { run: 'delete role,rolebinding --all', out: /"readers" deleted/ },
+  ],
+};
