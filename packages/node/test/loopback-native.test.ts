@@ -96,10 +96,10 @@ const connectVia = (target: string): string[] =>
     const { hostname: host, port, password } = new URL(process.env.https_proxy);
     const headers = { 'proxy-authorization': 'Basic ' + btoa('pod:' + password) };
     http.request({ host, port, method: 'CONNECT', path: '${target}', headers })
-      .on('connect', (response, socket) => {
-        console.log(response.statusCode);
-        socket.on('data', (chunk) => console.log(String(chunk).trim()));
-        socket.on('end', () => process.exit());
+      .on('connect', (response, socket, head) => {
+        let text = String(head);
+        socket.on('data', (chunk) => (text += chunk));
+        socket.on('end', () => console.log(response.statusCode, text));
       }).end();`);
 
 test('it calls by HTTP_PROXY, as its own pod, by names and addresses', async () => {
@@ -123,8 +123,8 @@ test('it calls by HTTP_PROXY, as its own pod, by names and addresses', async () 
   assert.equal(await run(client, viaProxy('http://web/x')), `200 server hears ${client.ip}\n`);
   assert.equal(await run(client, viaProxy(`http://${server.ip}:8080/x`)), `200 server hears ${client.ip}\n`);
   assert.equal(await run(meshed, viaProxy('http://web/x')), `200 sidecar hears ${meshed.ip}\n`);
-  assert.equal(await run(client, connectVia(`${server.ip}:7`)), `200\nhello ${client.ip}\n`);
-  assert.match(await run(client, connectVia('nobody:80')), /^502\n/);
+  assert.equal(await run(client, connectVia(`${server.ip}:7`)), `200 hello ${client.ip}\n`);
+  assert.match(await run(client, connectVia('nobody:80')), /^502 varka: getaddrinfo ENOTFOUND nobody/);
   assert.match(await run(client, viaProxy('http://nobody/x')), /^502 varka: getaddrinfo ENOTFOUND nobody/);
   assert.match(
     await run(client, viaProxy('http://10.96.1.1:81/x')),

@@ -109,7 +109,8 @@ test('a pod that goes without a word is ended too', async () => {
 });
 
 test('the next supervisor starts what it finds anew', async () => {
-  const containers = [{ name: 'web', image: 'example/web', readinessProbe: { tcpSocket: { port: 8080 } } }];
+  // Ready when it answers, which is after it has said so in its log.
+  const containers = [{ name: 'web', image: 'example/web', readinessProbe: { httpGet: { port: 8080 } } }];
   await cluster.createPod(pod('lasting', { containers }));
   await cluster.createPod(pod('done', { restartPolicy: 'Never', containers: [shell('main', 'exit 0')] }));
   await cluster.createPod(pod('leaving', { containers: [shell('main', 'sleep 1000')] }));
