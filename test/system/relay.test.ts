@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { behaves, parsePage } from '../../demos/relay/test/behaviour.ts';
 import { binomialBounds } from './support/binomial.ts';
 import { eventually } from './support/eventually.ts';
@@ -71,6 +71,36 @@ class Walk {
   }
 }
 
+/** How many of the requests, each hop of which fails with this chance, are answered as wanted. */
+async function count(url: string, fail: number, wanted: (answer: Answer) => boolean): Promise<number> {
+  let [left, found] = [REQUESTS, 0];
+  const worker = async () => {
+    while (left-- > 0) if (wanted(await ask(url, { fail: String(fail) }))) found++;
+  };
+  await Promise.all([worker(), worker(), worker(), worker()]);
+  return found;
+}
+
+/** All three hops are tried again: one fails for good when four tries do. */
+async function expectWholePages(t: TestContext, url: string): Promise<void> {
+  const whole = ({ status, text }: Answer) => status === 200 && !text.includes('StatusCodeError');
+  const expected = (1 - 0.3 ** 4) ** 3;
+  const { low } = binomialBounds(REQUESTS, expected, FALSE_ALARM);
+  const good = await eventually('the retries are live', PATIENCE_MS, async () => {
+    const found = await count(url, 0.3, whole);
+    return found >= low ? found : undefined;
+  });
+  t.diagnostic(`${good} of ${REQUESTS} whole pages, of which ${Math.round(expected * REQUESTS)} were to be expected`);
+}
+
+/** Nobody tries again for the first hop. */
+async function expectFailures(t: TestContext, url: string): Promise<void> {
+  const failed = await count(url, 0.3, ({ status }) => status === 500);
+  const { low, high } = binomialBounds(REQUESTS, 0.3, FALSE_ALARM);
+  t.diagnostic(`${failed} of ${REQUESTS} failed`);
+  assert.ok(failed >= low && failed <= high, `${failed} is not from ${low} to ${high}`);
+}
+
 async function ask(url: string, headers: Record<string, string> = {}): Promise<Answer> {
   const response = await fetch(url, { headers });
   return { status: response.status, text: await response.text() };
@@ -127,30 +157,9 @@ for (const sandbox of SANDBOXES)
 
     test('retries hide the failures of a request that comes through the gateway', async (t) => {
       await walk.kubectl(['apply', '-f', join(ROOT, 'demos/relay/routing/2-retry.yaml')]);
-      const share = async (url: string, wanted: (answer: Answer) => boolean): Promise<number> => {
-        let [left, count] = [REQUESTS, 0];
-        const worker = async () => {
-          while (left-- > 0) if (wanted(await ask(url, { fail: '0.3' }))) count++;
-        };
-        await Promise.all([worker(), worker(), worker(), worker()]);
-        return count;
-      };
-      // A hop fails for good when four tries do, and there are three hops.
-      const whole = ({ status, text }: Answer) => status === 200 && !text.includes('StatusCodeError');
-      const expected = (1 - 0.3 ** 4) ** 3;
-      const { low } = binomialBounds(REQUESTS, expected, FALSE_ALARM);
-      const good = await eventually('the retries are live', PATIENCE_MS, async () => {
-        const count = await share(gateway, whole);
-        return count >= low ? count : undefined;
-      });
-      t.diagnostic(
-        `${good} of ${REQUESTS} whole pages, of which ${Math.round(expected * REQUESTS)} were to be expected`,
-      );
+      await expectWholePages(t, gateway);
       // Past the gateway nobody tries again for the frontend.
-      const failed = await share(past, ({ status }) => status === 500);
-      const bounds = binomialBounds(REQUESTS, 0.3, FALSE_ALARM);
-      t.diagnostic(`${failed} of ${REQUESTS} failed past the gateway`);
-      assert.ok(failed >= bounds.low && failed <= bounds.high, `${failed} is not from ${bounds.low} to ${bounds.high}`);
+      await expectFailures(t, past);
     });
 
     test('who says the word gets the canary, through all hops', async () => {
@@ -190,6 +199,8 @@ describe('seed 2', { skip: skip || skipUnless(seedPeer) }, () => {
   const walk = new Walk();
   const { kubectl } = { kubectl: walk.kubectl.bind(walk) };
   const manifest = (path: string) => join(must(seedPeer), 'configs', path);
+  /** The way through the ingress. */
+  let inside = '';
   before(() => walk.up([OUTSIDE]));
   after(() => walk.mesh.dispose());
 
@@ -212,14 +223,26 @@ describe('seed 2', { skip: skip || skipUnless(seedPeer) }, () => {
     MIDDLEWARES,
   );
 
-  test('rules of the first generation are kept, and one that says nothing of its version is refused', async () => {
-    for (const file of ['routing-1', 'routing-2', 'routing-3'])
-      await kubectl(['apply', '-f', manifest(`istio/${file}.yaml`)]);
-    const rules = await kubectl(['get', 'routerules', '-o', 'name']);
-    assert.equal(rules.trim().split('\n').length, 4);
+  test('one rule a service: always production; a file that says nothing of its version is refused', async () => {
+    await kubectl(['apply', '-f', manifest('istio/routing-1.yaml')]);
+    const url = await walk.frontend('default');
+    await eventually('the rule is live', PATIENCE_MS, async () => (await middlewaresOf(url)).length === 1 || undefined);
+    assert.deepEqual(await middlewaresOf(url), ['middleware-prod']);
     const { code, stderr } = await walk.mesh.run(must(kubectlPeer), ['apply', '-f', manifest('istio/egress.yaml')]);
     assert.equal(code, 1);
     assert.match(stderr, /apiVersion not set/);
+  });
+
+  test('retries hide what fails inside, but not the frontend, whose caller is outside the mesh', async (t) => {
+    await kubectl(['replace', '-f', manifest('istio/routing-2.yaml')]);
+    const url = await walk.frontend('default');
+    // Of the pages that come, those in which a hop behind the frontend failed four times: 1 - (1 - 0.3^4)^2.
+    const { high } = binomialBounds(REQUESTS, 1 - (1 - 0.3 ** 4) ** 2, FALSE_ALARM);
+    await eventually('the retries are live', PATIENCE_MS, async () => {
+      const broken = await count(url, 0.3, ({ status, text }) => status === 200 && text.includes('StatusCodeError'));
+      return broken <= high ? broken : undefined;
+    });
+    await expectFailures(t, url);
   });
 
   test('without its own address the frontend is reached through the Ingress alone', async () => {
@@ -238,11 +261,24 @@ describe('seed 2', { skip: skip || skipUnless(seedPeer) }, () => {
     await eventually('the Ingress is live', PATIENCE_MS, async () =>
       (await ask(url)).status === 200 ? true : undefined,
     );
-    assert.deepEqual(await middlewaresOf(url), [...MIDDLEWARES].sort());
+    assert.deepEqual(await middlewaresOf(url), ['middleware-prod']);
     assert.match(
       await kubectl(['get', 'svc', 'frontend', '--no-headers']),
       /^frontend +ClusterIP +\S+ +<none> +80\/TCP /,
     );
+    inside = url;
+  });
+
+  test('through the ingress all the errors are gone', (t) => expectWholePages(t, inside));
+
+  test('a rule of higher precedence: who says the word gets the canary', async () => {
+    await kubectl(['create', '-f', manifest('istio/routing-3.yaml')]);
+    const word = { 'x-dev-user': 'super-secret' };
+    await eventually('the rule is live', PATIENCE_MS, async () =>
+      (await middlewareOf(inside, word)) === 'middleware-canary' ? true : undefined,
+    );
+    assert.deepEqual(await middlewaresOf(inside, word), ['middleware-canary']);
+    assert.deepEqual(await middlewaresOf(inside), ['middleware-prod']);
   });
 });
 

@@ -11,6 +11,7 @@ import type {
   VirtualServiceObject,
 } from './config/istio-types.ts';
 import { type MeshConfig, meshConfigOf } from './config/mesh-config.ts';
+import { type RouteRuleObject, routeRuleConfig, throughRouteRules } from './config/route-rule.ts';
 import { toVirtualService, type VirtualService } from './config/virtual-service.ts';
 import { type Endpoint, type EndpointSliceObject, endpointsOfSlice, serviceOfSlice } from './registry/endpoint.ts';
 import { type Service, type ServiceObject, toService } from './registry/service.ts';
@@ -27,6 +28,7 @@ export interface SnapshotInput {
   readonly gateways?: readonly GatewayObject[];
   readonly ingresses?: readonly IngressObject[];
   readonly virtualServices?: readonly VirtualServiceObject[];
+  readonly routeRules?: readonly RouteRuleObject[];
   readonly destinationRules?: readonly DestinationRuleObject[];
   readonly controlPlanes?: readonly ServiceMeshControlPlaneObject[];
   /** Overrides what the control plane objects say. */
@@ -60,11 +62,15 @@ export class Snapshot {
       portNumber: ({ namespace, name }, portName) =>
         this.service(`${name}.${namespace}.svc.${domain}`)?.ports.find((port) => port.name === portName)?.number,
     });
-    // What people said in Istio's own words comes first.
-    const virtualServices = [...oldestFirst(input.virtualServices), ...ingress.virtualServices];
+    const legacy = routeRuleConfig(oldestFirst(input.routeRules), domain);
+    const ingresses = ingress.virtualServices.map((object) => followRouteRules(object, legacy.virtualServices));
+    // What people said in today's words comes first.
+    const virtualServices = [...oldestFirst(input.virtualServices), ...legacy.virtualServices, ...ingresses];
     this.virtualServices = virtualServices.map((object) => toVirtualService(object, domain));
     this.gateways = [...oldestFirst(input.gateways), ...ingress.gateways].map(toGateway);
-    this.destinationRules = oldestFirst(input.destinationRules).map((object) => toDestinationRule(object, domain));
+    this.destinationRules = [...oldestFirst(input.destinationRules), ...legacy.destinationRules].map((object) =>
+      toDestinationRule(object, domain),
+    );
 
     const byAddress = new Map<string, Workload>();
     for (const pod of input.pods ?? []) {
@@ -98,6 +104,15 @@ export class Snapshot {
       root: this.mesh.rootNamespace,
     });
   }
+}
+
+function followRouteRules(ingress: VirtualServiceObject, rules: readonly VirtualServiceObject[]): VirtualServiceObject {
+  const http = (ingress.spec?.http ?? []).flatMap((entry) => {
+    const host = entry.route?.[0]?.destination.host;
+    const own = rules.find(({ spec }) => spec?.hosts?.[0] === host);
+    return own === undefined ? [entry] : throughRouteRules(entry, own);
+  });
+  return { ...ingress, spec: { ...ingress.spec, http } };
 }
 
 function collectEndpoints(

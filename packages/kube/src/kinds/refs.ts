@@ -28,6 +28,7 @@ export const CustomResourceDefinition = ref(
 export const Gateway = ref('networking.istio.io', 'v1', 'Gateway', 'gateways');
 export const VirtualService = ref('networking.istio.io', 'v1', 'VirtualService', 'virtualservices');
 export const DestinationRule = ref('networking.istio.io', 'v1', 'DestinationRule', 'destinationrules');
+export const RouteRule = ref('config.istio.io', 'v1alpha2', 'RouteRule', 'routerules');
 export const ServiceMeshControlPlane = ref('maistra.io', 'v2', 'ServiceMeshControlPlane', 'servicemeshcontrolplanes');
 export const ServiceMeshMemberRoll = ref('maistra.io', 'v1', 'ServiceMeshMemberRoll', 'servicemeshmemberrolls');
 export const Route = ref('route.openshift.io', 'v1', 'Route', 'routes');

@@ -74,6 +74,24 @@ const CARRIED_OUT: Readonly<Record<string, Carried>> = {
     trafficPolicy: { ...trafficPolicy, portLevelSettings: { port: true, ...trafficPolicy } },
     subsets: { name: true, labels: true, trafficPolicy },
   },
+  RouteRule: {
+    destination: true,
+    precedence: true,
+    match: { source: { labels: true }, request: true },
+    route: true,
+    redirect: true,
+    rewrite: true,
+    websocketUpgrade: true,
+    httpReqTimeout: { simpleTimeout: { timeout: true } },
+    httpReqRetries: { simpleRetry: { attempts: true, perTryTimeout: true } },
+    httpFault: {
+      delay: { percent: true, fixedDelay: true },
+      abort: { percent: true, httpStatus: true, grpcStatus: true },
+    },
+    mirror: true,
+    corsPolicy: true,
+    appendHeaders: true,
+  },
   Gateway: { selector: true, servers: { port: true, hosts: true, name: true } },
 };
 

@@ -9,6 +9,7 @@ import type {
   VirtualServiceObject,
 } from '../config/istio-types.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
+import type { RouteRuleObject } from '../config/route-rule.ts';
 import { Snapshot } from '../snapshot.ts';
 import type { EndpointSliceObject } from './endpoint.ts';
 import type { ServiceObject } from './service.ts';
@@ -21,6 +22,7 @@ export interface MeshInformers {
   readonly gateways: Informer<GatewayObject>;
   readonly ingresses: Informer<IngressObject>;
   readonly virtualServices: Informer<VirtualServiceObject>;
+  readonly routeRules: Informer<RouteRuleObject>;
   readonly destinationRules: Informer<DestinationRuleObject>;
   readonly controlPlanes: Informer<ServiceMeshControlPlaneObject>;
 }
@@ -45,6 +47,7 @@ export class Registry {
       watch(informers.gateways, spec),
       watch(informers.ingresses, (object) => [object.spec, object.metadata?.annotations]),
       watch(informers.virtualServices, spec),
+      watch(informers.routeRules, spec),
       watch(informers.destinationRules, spec),
       watch(informers.controlPlanes, spec),
     ];
@@ -65,6 +68,7 @@ export class Registry {
       gateways: lists.gateways.list(),
       ingresses: lists.ingresses.list(),
       virtualServices: lists.virtualServices.list(),
+      routeRules: lists.routeRules.list(),
       destinationRules: lists.destinationRules.list(),
       controlPlanes: lists.controlPlanes.list(),
       meshConfig: this.#meshConfig,

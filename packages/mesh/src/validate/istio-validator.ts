@@ -5,13 +5,14 @@ import { sameJson } from '../install/merge-patch.ts';
 import { validate } from './validate.ts';
 
 const NAME = 'validation.istio.io';
+const GROUPS: ReadonlySet<string> = new Set(['networking.istio.io', 'config.istio.io']);
 
 export function istioValidator(): AdmissionPlugin {
   return { name: NAME, admit };
 }
 
 function admit({ operation, kind, object, oldObject }: AdmissionRequest): AdmissionResponse {
-  if (operation === 'DELETE' || kind.group !== 'networking.istio.io') return { allowed: true };
+  if (operation === 'DELETE' || !GROUPS.has(kind.group)) return { allowed: true };
   // A change of metadata or status must stay possible on an object that was stored under older rules.
   if (oldObject !== undefined && sameJson(oldObject['spec'], object['spec'])) return { allowed: true };
   const named = object.kind === undefined ? { ...object, kind: kind.kind } : object;

@@ -91,6 +91,7 @@ export function snapshotOf(
     gateways: of('Gateway'),
     ingresses: of('Ingress'),
     virtualServices: of('VirtualService'),
+    routeRules: of('RouteRule'),
     destinationRules: of('DestinationRule'),
     controlPlanes: of('ServiceMeshControlPlane'),
     meshConfig,

@@ -78,6 +78,7 @@ export class World {
       gateways: of(kinds.Gateway),
       ingresses: of(kinds.Ingress),
       virtualServices: of(kinds.VirtualService),
+      routeRules: of(kinds.RouteRule),
       destinationRules: of(kinds.DestinationRule),
       controlPlanes: of(kinds.ServiceMeshControlPlane),
     };

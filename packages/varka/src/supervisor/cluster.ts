@@ -267,6 +267,7 @@ export class Cluster {
         gateways: informers.informer(kinds.Gateway),
         ingresses: informers.informer(kinds.Ingress),
         virtualServices: informers.informer(kinds.VirtualService),
+        routeRules: informers.informer(kinds.RouteRule),
         destinationRules: informers.informer(kinds.DestinationRule),
         controlPlanes: informers.informer(kinds.ServiceMeshControlPlane),
       },

@@ -4,7 +4,7 @@ import { type Column, type KindRow, pathColumn } from '../row.ts';
 import { anything, bool, duration, int, list, map, num, obj, type Schema, str } from '../schema.ts';
 import { storedRow } from '../stored-row.ts';
 
-const legacy = (kind: string, plural: string, spec: Schema, columns: readonly Column[]): KindRow => ({
+const legacy = (kind: string, plural: string, notice: string, spec: Schema, columns: readonly Column[]): KindRow => ({
   ...storedRow(
     {
       group: 'config.istio.io',
@@ -12,7 +12,7 @@ const legacy = (kind: string, plural: string, spec: Schema, columns: readonly Co
       plural,
       categories: ['istio-io', 'config-istio-io'],
       versions: ['v1alpha2'],
-      notice: notCarriedOut(kind),
+      notice,
     },
     spec,
     columns,
@@ -40,6 +40,7 @@ const timeout = obj({ timeout: duration(), overrideHeaderName: str() });
 export const routeRuleRow = legacy(
   'RouteRule',
   'routerules',
+  'config.istio.io/v1alpha2 RouteRule is deprecated: it is carried out as the VirtualService that says the same',
   obj(
     {
       destination: { ...service, description: 'The service whose requests are routed.' },
@@ -74,6 +75,7 @@ export const routeRuleRow = legacy(
 export const egressRuleRow = legacy(
   'EgressRule',
   'egressrules',
+  notCarriedOut('EgressRule'),
   obj(
     {
       destination: { ...service, description: 'The host outside that may be called.' },
