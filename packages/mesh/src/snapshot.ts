@@ -3,6 +3,7 @@
 import type { KubeObject } from '@varka/kube/object.ts';
 import { type DestinationRule, destinationRuleFor, toDestinationRule } from './config/destination-rule.ts';
 import { type Gateway, toGateway } from './config/gateway.ts';
+import type { EdgeContext } from './config/host-rules.ts';
 import { type IngressObject, ingressConfig } from './config/ingress.ts';
 import type {
   DestinationRuleObject,
@@ -11,13 +12,14 @@ import type {
   VirtualServiceObject,
 } from './config/istio-types.ts';
 import { type MeshConfig, meshConfigOf } from './config/mesh-config.ts';
+import { type RouteObject, routeConfig } from './config/openshift-route.ts';
 import { type RouteRuleObject, routeRuleConfig, throughRouteRules } from './config/route-rule.ts';
 import { toVirtualService, type VirtualService } from './config/virtual-service.ts';
 import { type Endpoint, type EndpointSliceObject, endpointsOfSlice, serviceOfSlice } from './registry/endpoint.ts';
 import { type Service, type ServiceObject, toService } from './registry/service.ts';
 import { type PodObject, toWorkload, type Workload } from './registry/workload.ts';
 
-/** The labels of the gateway that serves Ingresses [istio meshConfig.ingressSelector]. */
+/** The labels of the gateway that serves Ingresses and Routes [istio meshConfig.ingressSelector]. */
 const INGRESS_GATEWAY = { istio: 'ingressgateway' };
 
 export interface SnapshotInput {
@@ -27,6 +29,7 @@ export interface SnapshotInput {
   readonly pods?: readonly PodObject[];
   readonly gateways?: readonly GatewayObject[];
   readonly ingresses?: readonly IngressObject[];
+  readonly routes?: readonly RouteObject[];
   readonly virtualServices?: readonly VirtualServiceObject[];
   readonly routeRules?: readonly RouteRuleObject[];
   readonly destinationRules?: readonly DestinationRuleObject[];
@@ -55,19 +58,25 @@ export class Snapshot {
       .map((object) => toService(object, domain))
       .filter((service) => service !== undefined);
     this.#serviceByHost = new Map(this.services.map((service) => [service.hostname, service]));
-    const ingress = ingressConfig(oldestFirst(input.ingresses), {
+    const edge: EdgeContext = {
       clusterDomain: domain,
       namespace: this.mesh.rootNamespace,
       gatewaySelector: INGRESS_GATEWAY,
-      portNumber: ({ namespace, name }, portName) =>
-        this.service(`${name}.${namespace}.svc.${domain}`)?.ports.find((port) => port.name === portName)?.number,
-    });
+      ports: ({ namespace, name }) => this.service(`${name}.${namespace}.svc.${domain}`)?.ports,
+    };
     const legacy = routeRuleConfig(oldestFirst(input.routeRules), domain);
+    const ingress = ingressConfig(oldestFirst(input.ingresses), edge);
     const ingresses = ingress.virtualServices.map((object) => followRouteRules(object, legacy.virtualServices));
+    const routes = routeConfig(oldestFirst(input.routes), edge);
     // What people said in today's words comes first.
-    const virtualServices = [...oldestFirst(input.virtualServices), ...legacy.virtualServices, ...ingresses];
+    const virtualServices = [
+      ...oldestFirst(input.virtualServices),
+      ...legacy.virtualServices,
+      ...ingresses,
+      ...routes.virtualServices,
+    ];
     this.virtualServices = virtualServices.map((object) => toVirtualService(object, domain));
-    this.gateways = [...oldestFirst(input.gateways), ...ingress.gateways].map(toGateway);
+    this.gateways = [...oldestFirst(input.gateways), ...ingress.gateways, ...routes.gateways].map(toGateway);
     this.destinationRules = [...oldestFirst(input.destinationRules), ...legacy.destinationRules].map((object) =>
       toDestinationRule(object, domain),
     );

@@ -75,7 +75,7 @@ export async function startMeshController(options: MeshControllerOptions): Promi
         const host = wantedHost(object, gatewayHost);
         const { name = '', namespace } = object.metadata ?? {};
         const current = (object['spec'] as { host?: string } | undefined)?.host;
-        if (host !== undefined && !current) {
+        if (!current) {
           await client.patch(kinds.Route, name, namespace, { spec: { host } }, { type: 'merge' });
         }
         await writeStatus(kinds.Route, object, routeStatus(object, gatewayHost, now()));

@@ -9,6 +9,7 @@ import type {
   VirtualServiceObject,
 } from '../config/istio-types.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
+import type { RouteObject } from '../config/openshift-route.ts';
 import type { RouteRuleObject } from '../config/route-rule.ts';
 import { Snapshot } from '../snapshot.ts';
 import type { EndpointSliceObject } from './endpoint.ts';
@@ -21,6 +22,7 @@ export interface MeshInformers {
   readonly pods: Informer<PodObject>;
   readonly gateways: Informer<GatewayObject>;
   readonly ingresses: Informer<IngressObject>;
+  readonly routes: Informer<RouteObject>;
   readonly virtualServices: Informer<VirtualServiceObject>;
   readonly routeRules: Informer<RouteRuleObject>;
   readonly destinationRules: Informer<DestinationRuleObject>;
@@ -46,6 +48,7 @@ export class Registry {
       watch(informers.pods, podFacts),
       watch(informers.gateways, spec),
       watch(informers.ingresses, (object) => [object.spec, object.metadata?.annotations]),
+      watch(informers.routes, spec),
       watch(informers.virtualServices, spec),
       watch(informers.routeRules, spec),
       watch(informers.destinationRules, spec),
@@ -67,6 +70,7 @@ export class Registry {
       pods: lists.pods.list(),
       gateways: lists.gateways.list(),
       ingresses: lists.ingresses.list(),
+      routes: lists.routes.list(),
       virtualServices: lists.virtualServices.list(),
       routeRules: lists.routeRules.list(),
       destinationRules: lists.destinationRules.list(),

@@ -90,6 +90,7 @@ export function snapshotOf(
     pods: pods.map(podObject),
     gateways: of('Gateway'),
     ingresses: of('Ingress'),
+    routes: of('Route'),
     virtualServices: of('VirtualService'),
     routeRules: of('RouteRule'),
     destinationRules: of('DestinationRule'),

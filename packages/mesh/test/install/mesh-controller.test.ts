@@ -161,7 +161,7 @@ describe('a ServiceMeshMemberRoll', () => {
 });
 
 describe('Routes', () => {
-  it("a Route to the gateway gets the gateway's host, another is told that nothing serves it", async () => {
+  it("a Route to the gateway gets the gateway's host, another a name of its own there", async () => {
     const api = fakeApi();
     const route = (name: string, ns: string, to: string): KubeObject => ({
       metadata: { name, namespace: ns },
@@ -178,8 +178,21 @@ describe('Routes', () => {
     assert.deepEqual([mine.host, mine.conditions[0]?.status], ['127.0.0.1:8080', 'True']);
     assert.equal((api.object(kinds.Route, 'mine', 'istio-system')!['spec'] as { host: string }).host, '127.0.0.1:8080');
     const app = await admitted('app', 'apps');
-    assert.equal(app.conditions[0]?.status, 'False');
-    assert.match(app.conditions[0]?.message ?? '', /expose this Service with a Gateway/);
+    assert.deepEqual([app.host, app.conditions[0]?.status], ['app-apps.localhost:8080', 'True']);
+    api.put(kinds.Route, {
+      ...route('through', 'apps', 'web'),
+      spec: { to: { name: 'web' }, tls: { termination: 'passthrough' } },
+    });
+    const through = await admitted('through', 'apps');
+    assert.equal(through.conditions[0]?.status, 'False');
+    assert.match(through.conditions[0]?.message ?? '', /passthrough/);
+    api.put(kinds.Route, {
+      ...route('edge', 'apps', 'web'),
+      spec: { to: { name: 'web' }, tls: { termination: 'edge' } },
+    });
+    const edge = await admitted('edge', 'apps');
+    assert.equal(edge.conditions[0]?.status, 'True');
+    assert.match(edge.conditions[0]?.message ?? '', /without TLS/);
   });
 
   it('an Ingress of our class is told where the gateway is, and where it has gone', async () => {

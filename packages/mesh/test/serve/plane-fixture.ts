@@ -77,6 +77,7 @@ export class World {
       pods: of(kinds.Pod),
       gateways: of(kinds.Gateway),
       ingresses: of(kinds.Ingress),
+      routes: of(kinds.Route),
       virtualServices: of(kinds.VirtualService),
       routeRules: of(kinds.RouteRule),
       destinationRules: of(kinds.DestinationRule),

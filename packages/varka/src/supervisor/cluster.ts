@@ -266,6 +266,7 @@ export class Cluster {
         pods: informers.informer(kinds.Pod),
         gateways: informers.informer(kinds.Gateway),
         ingresses: informers.informer(kinds.Ingress),
+        routes: informers.informer(kinds.Route),
         virtualServices: informers.informer(kinds.VirtualService),
         routeRules: informers.informer(kinds.RouteRule),
         destinationRules: informers.informer(kinds.DestinationRule),

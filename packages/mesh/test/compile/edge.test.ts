@@ -1,4 +1,4 @@
-// Ingresses of class istio: which service of the cluster a request to the gateway ends at.
+// Ingresses of class istio, and Routes: which service of the cluster a request to the gateway ends at.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CHAIN, CHAIN_PODS } from './chain.ts';
@@ -113,6 +113,44 @@ describe('hosts', () => {
       }),
     );
     assert.deepEqual([to('/'), to('/b')], ['service-a', 'service-b']);
+  });
+});
+
+describe('OpenShift Routes', () => {
+  const route = (name: string, spec: object): string =>
+    `\n---\n${JSON.stringify({
+      apiVersion: 'route.openshift.io/v1',
+      kind: 'Route',
+      metadata: { name, namespace: 'default' },
+      spec,
+    })}\n`;
+  const to = (name: string) => ({ kind: 'Service', name });
+
+  test('are for their host and path, whatever port the host is written with', () => {
+    const ask = gatewayOf(
+      route('one', { host: 'one.localhost:8080', to: to('service-a'), tls: { termination: 'edge' } }),
+      route('deep', { host: 'one.localhost', path: '/deep', to: to('service-b'), port: { targetPort: 'http' } }),
+      route('number', { host: 'two.localhost', to: to('service-c'), port: { targetPort: 8080 } }),
+    );
+    assert.deepEqual(
+      [ask('/', 'one.localhost:9999'), ask('/deep/er', 'one.localhost'), ask('/deeper', 'one.localhost')],
+      ['service-a', 'service-b', 'service-a'],
+    );
+    assert.deepEqual([ask('/', 'two.localhost'), ask('/', 'three.localhost')], ['service-c', 'none']);
+  });
+
+  test('without anything behind them answer 503; with TLS that ends elsewhere they are not served', () => {
+    const ask = gatewayOf(
+      route('gone', { host: 'gone.localhost', to: to('nobody') }),
+      route('port', { host: 'port.localhost', to: to('service-a'), port: { targetPort: 'nothing' } }),
+      route('through', { host: 'through.localhost', to: to('service-a'), tls: { termination: 'passthrough' } }),
+      route('address', { host: '127.0.0.1:8080', to: to('service-a') }),
+    );
+    assert.deepEqual(
+      ['gone', 'port', 'through'].map((name) => ask('/', `${name}.localhost`)),
+      ['503 ""', '503 ""', 'none'],
+    );
+    assert.equal(ask('/', '127.0.0.1'), 'none');
   });
 });
 
