@@ -8,6 +8,7 @@ import { rabbitmqInstalled, runRabbitmq } from './amqp/rabbitmq.ts';
 import { amqpServer } from './amqp/server.ts';
 import { openStore } from './amqp/store.ts';
 import { engineArguments, fail, listenEngine } from './engine.ts';
+import { sharesMachinesPorts } from './installed.ts';
 
 const { port, dataDirectory, flags } = engineArguments('amqp', 5672, {
   engine: 'string',
@@ -21,7 +22,7 @@ try {
   fail(`RABBITMQ_CONFIG_FILE: ${error instanceof Error ? error.message : error}`, 2);
 }
 const managementPort = flags['management'] === true ? Number(flags['management-port'] ?? 15_672) : undefined;
-const engine = flags['engine'] ?? (rabbitmqInstalled() ? 'rabbitmq' : 'embedded');
+const engine = flags['engine'] ?? (rabbitmqInstalled() && !sharesMachinesPorts() ? 'rabbitmq' : 'embedded');
 
 if (engine === 'rabbitmq') {
   await runRabbitmq({ port, managementPort, credentials, dataDirectory });

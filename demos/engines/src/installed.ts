@@ -8,6 +8,14 @@ export function installed(program: string): string | undefined {
   return directories.map((directory) => join(directory, program)).find(executable);
 }
 
+/**
+ * Varka's sandbox without namespaces leads the connections of Node programs into the cluster's network. A real server's
+ * ports would be the machine's: nobody in the cluster would find them, and two pods could not have the same.
+ */
+export function sharesMachinesPorts(): boolean {
+  return process.env['VARKA_FABRIC'] !== undefined;
+}
+
 function executable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

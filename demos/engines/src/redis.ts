@@ -4,14 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { engineArguments, fail, freePort, listenEngine } from './engine.ts';
-import { installed } from './installed.ts';
+import { installed, sharesMachinesPorts } from './installed.ts';
 import { Redis } from './redis/redis.ts';
 import { redisServer } from './redis/server.ts';
 
 const { port, dataDirectory, flags } = engineArguments('redis', 6379, { engine: 'string', requirepass: 'string' });
 const password = typeof flags['requirepass'] === 'string' ? flags['requirepass'] : undefined;
 const server = installed('redis-server');
-const engine = flags['engine'] ?? (server === undefined ? 'embedded' : 'redis');
+const engine = flags['engine'] ?? (server === undefined || sharesMachinesPorts() ? 'embedded' : 'redis');
 
 if (engine === 'redis') {
   if (server === undefined) fail('redis-server is not installed; use --engine embedded', 1);
