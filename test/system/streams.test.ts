@@ -102,6 +102,76 @@ describe('kubectl inside the pods of a mesh', { skip }, () => {
     });
   }
 
+  test('top: pods, their containers, and the node', async () => {
+    const { pods } = await mesh.status();
+    const lines = await eventually('all pods are measured', 20_000, async () => {
+      const { code, stdout } = await kubectl('top', 'pods', '--no-headers', '-A', '--sort-by=memory');
+      const found = stdout.trim().split('\n');
+      return code === 0 && found.length === pods.length ? found : undefined;
+    });
+    for (const line of lines) assert.match(line, /^\S+ +\S+ +\d+m +[1-9]\d*Mi *$/);
+    const { stdout } = await kubectl('top', 'pods', '-l', 'app=service-a', '--containers', '--no-headers');
+    assert.deepEqual(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => line.split(/ +/)[1])
+        .sort(),
+      ['istio-proxy', 'service-a'],
+    );
+    assert.match((await kubectl('top', 'nodes', '--no-headers')).stdout, /^varka +\d+m +\d+% +\d+Mi +\d+% *$/m);
+  });
+
+  test('logs: by name, by owner, by label, of the run before, as they come', async () => {
+    const out = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await kubectl('logs', ...args);
+      assert.equal(code, 0, `kubectl logs ${args.join(' ')}: ${stderr}`);
+      return stdout;
+    };
+    const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+    const pod = await podOf('service-c');
+    // It has answered the earlier tests; its own log says so, and its proxy's access log.
+    assert.ok(lines(await out(pod, '-c', 'istio-proxy')).length > 1);
+    assert.deepEqual(
+      await out('deploy/service-a', '--tail=1', '-c', 'service-a'),
+      await out(await podOf('service-a'), '-c', 'service-a', '--tail=1'),
+    );
+    assert.equal(lines(await out(pod, '-c', 'istio-proxy', '--tail=1')).length, 1);
+    assert.equal(lines(await out(pod, '-c', 'istio-proxy', '--since=1h', '--tail=2')).length, 2);
+    assert.equal(await out(pod, '-c', 'istio-proxy', '--since-time=2999-01-01T00:00:00Z'), '');
+    assert.match(await out(pod, '-c', 'istio-proxy', '--timestamps', '--tail=1'), /^\d{4}-\d\d-\d\dT[\d:.]+Z /);
+    const prefixed = lines(await out('-l', 'app=service-c', '--all-containers', '--prefix', '--tail=1'));
+    const sources = prefixed.map((line) => /^\[pod\/service-c-v[12]-\S+\/(\S+)\] /.exec(line)?.[1]);
+    assert.deepEqual(new Set(sources), new Set(['service-c', 'istio-proxy']));
+    // With a selector kubectl asks for the last ten of each.
+    const script =
+      'for i in $(seq 30); do echo line $i; done; [ -e "$HOME/again" ] && exec sleep 1000; touch "$HOME/again"; exit 3';
+    await kubectl(
+      'run',
+      'counter',
+      '--image=busybox',
+      '-l',
+      'app=counter',
+      '--annotations',
+      `varka.dev/command=sh -c '${script}'`,
+    );
+    await eventually('a second run', 30_000, async () => {
+      const { stdout } = await kubectl('logs', 'counter', '--previous', '--tail=1');
+      return stdout === 'line 30\n' ? true : undefined;
+    });
+    assert.equal(lines(await out('-l', 'app=counter')).length, 10);
+    assert.equal(lines(await out('counter')).length, 30);
+    const follow = mesh.start(must(kubectlPeer), ['logs', '-n', NAMESPACE, '-f', pod, '-c', 'istio-proxy', '--tail=0']);
+    let followed = '';
+    follow.stdout?.on('data', (chunk) => (followed += chunk));
+    await eventually('a followed line', 20_000, async () => {
+      await fetch(`${(await mesh.status()).gateway.http}/service-a`);
+      return /GET/.test(followed) ? true : undefined;
+    });
+    follow.kill();
+    await once(follow, 'close');
+  });
+
   test('run -it --rm: a pod for one command', async () => {
     const shell = new TerminalSession(mesh, must(kubectlPeer), [
       ...['run', '-it', '--rm', 'once', '--image=busybox', '--restart=Never', '-n', 'default'],

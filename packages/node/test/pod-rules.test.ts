@@ -273,7 +273,9 @@ describe('addresses', () => {
 
 describe('reading the machine', () => {
   test('a process name may hold anything', () => {
-    assert.deepEqual(parseStat('42 (a) b) (c) S 1 40 39 0 -1 0'), { pid: 42, state: 'S', parent: 1, session: 39 });
+    const stat = '42 (a) b) (c) S 1 40 39 0 -1 0 1 2 3 4 100 20 6 1 20 0 1 0 777';
+    const entry = { pid: 42, state: 'S', parent: 1, session: 39, startTime: '777', ticks: 127 };
+    assert.deepEqual(parseStat(stat), entry);
     assert.equal(parseStat(''), undefined);
   });
   test('names are looked up in files and DNS only', () => {

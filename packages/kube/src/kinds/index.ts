@@ -25,6 +25,7 @@ import { authorizationPolicyRow, peerAuthenticationRow, requestAuthenticationRow
 import { cronJobRow, jobRow } from './rows/job.ts';
 import { leaseRow } from './rows/lease.ts';
 import { legacyDeploymentRow } from './rows/legacy-deployment.ts';
+import { nodeMetricsRow, podMetricsRow } from './rows/metrics.ts';
 import { namespaceRow } from './rows/namespace.ts';
 import { nodeRow } from './rows/node.ts';
 import { persistentVolumeClaimRow, persistentVolumeRow, storageClassRow } from './rows/persistent-volume.ts';
@@ -155,4 +156,6 @@ export const KINDS: readonly KindRow[] = [
   // After the kinds whose objects they show: clients that name no group take the first that has the name.
   legacyDeploymentRow,
   legacyIngressRow,
+  podMetricsRow,
+  nodeMetricsRow,
 ];

@@ -37,6 +37,8 @@ export interface KindRow {
   readonly view?: View;
   /** Nothing is kept: an object is created only to be answered, and no other verb is offered. */
   readonly transient?: boolean;
+  /** Nothing is kept: objects are made when they are asked for, and can only be looked at. */
+  readonly measured?: boolean;
   /** What nothing here does with the objects, told to whoever writes one. */
   readonly notice?: string;
 }

@@ -4,7 +4,8 @@ import { type KindRow, singularOf } from '../kinds/row.ts';
 import type { KindRegistry, ServedGroup } from './kind-registry.ts';
 
 const VERBS: readonly string[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
-const verbsOf = (row: KindRow): readonly string[] => (row.transient === true ? ['create'] : VERBS);
+const verbsOf = ({ transient, measured }: KindRow): readonly string[] =>
+  transient === true ? ['create'] : measured === true ? ['get', 'list'] : VERBS;
 
 interface Subresource {
   readonly name: string;

@@ -45,6 +45,26 @@ export interface CommandSession {
   readonly exited: Promise<number | undefined>;
 }
 
+export interface Usage {
+  /** Billionths of a core, over the window. */
+  readonly cpuNanocores: number;
+  readonly memoryBytes: number;
+}
+
+/** Times in milliseconds. */
+interface Measured {
+  readonly name: string;
+  readonly takenAt: number;
+  readonly windowMs: number;
+}
+
+export interface PodUsage extends Measured {
+  readonly namespace: string;
+  readonly containers: readonly (Usage & { readonly name: string })[];
+}
+
+export type NodeUsage = Measured & Usage;
+
 /** Every method rejects with a `StatusError` when there is no such pod or container, or it does not run. */
 export interface PodBackend {
   logs(namespace: string, pod: string, options: PodLogOptions, signal: AbortSignal): AsyncIterable<Uint8Array>;
@@ -60,4 +80,6 @@ export interface PodBackend {
   attach(namespace: string, pod: string, options: CommandOptions, signal: AbortSignal): Promise<CommandSession>;
   /** A connection to a port of the pod's, made from inside; what refuses it is the stream's `error`. Throws. */
   connect(namespace: string, pod: string, port: number): Duplex;
+  /** What runs long enough to be measured. */
+  usage(): { readonly pods: readonly PodUsage[]; readonly nodes: readonly NodeUsage[] };
 }

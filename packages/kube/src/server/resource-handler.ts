@@ -13,6 +13,7 @@ import { APPLY_PATCH, decodeBody, readBody } from './body.ts';
 import type { ServerContext, Target } from './context.ts';
 import { Deleter, deleteOptionsOf } from './deleter.ts';
 import { parseMediaType, type Wanted, wanted } from './media-type.ts';
+import { metricsList, metricsOf } from './metrics.ts';
 import { decodeObject, schemaOf } from './object-check.ts';
 import { applyPatchTo, type PatchType } from './patch.ts';
 import { bind, logs } from './pod-subresources.ts';
@@ -66,6 +67,7 @@ export class ResourceHandler {
   ): Promise<void> {
     const call: Call = { target, query, user, request, response, form: wanted(request.headers.accept), warnings: [] };
     if (target.row.transient === true) return this.#answer(call);
+    if (target.row.measured === true) return this.#measure(call);
     if (target.name === undefined) return this.#collection(call);
     const named = { ...target, name: target.name };
     if (target.subresource !== undefined) return this.#subresource(call, named, target.subresource);
@@ -120,6 +122,20 @@ export class ResourceHandler {
         ? await requestProject(this.#writer, object, options)
         : answerReview(this.#access, user, object, namespace);
     this.#send(call, 201, answer);
+  }
+
+  /** An object that is made when it is asked for. */
+  #measure(call: Call): void {
+    const { target, query, request, form } = call;
+    if (target.subresource !== undefined)
+      throw StatusError.of(404, 'NotFound', 'the server could not find the requested resource');
+    if (request.method !== 'GET' || isWatch(query)) throw notAllowed(request.method);
+    if (target.name === undefined)
+      this.#send(call, 200, this.#reader.shapeList(target, metricsList(this.#context, target, query), form, query));
+    else {
+      const found = metricsOf(this.#context, { ...target, name: target.name });
+      this.#send(call, 200, this.#reader.shapeOne(target, found, form, query));
+    }
   }
 
   async #object(call: Call, target: NamedTarget): Promise<void> {

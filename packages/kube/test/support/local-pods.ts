@@ -54,6 +54,7 @@ export function localPods(overrides: Partial<PodBackend> = {}): LocalPods {
     exec: (_namespace, _pod, command, { stdin }, signal) => run(command, stdin, signal),
     attach: (_namespace, _pod, { stdin }, signal) => run(['sed', '-u', 's/^/echo /'], stdin, signal),
     connect: (_namespace, _pod, port) => connect(port, '127.0.0.1'),
+    usage: () => ({ pods: [], nodes: [] }),
     ...overrides,
   };
 }

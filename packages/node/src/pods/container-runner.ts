@@ -43,6 +43,8 @@ export interface Restored {
 export interface RunningContainer {
   readonly plan: ContainerPlan;
   readonly process: ContainerProcess;
+  /** Milliseconds. */
+  readonly startedAt: number;
   /** Aborts when this run is over. */
   readonly ended: AbortSignal;
 }
@@ -233,7 +235,7 @@ export class ContainerRunner {
       );
       this.#log = log;
       const process = await this.#startProcess(plan, log);
-      this.#running = { plan, process, ended: attempt.signal };
+      this.#running = { plan, process, startedAt: clock.now(), ended: attempt.signal };
       this.#event('Normal', 'Created', `Created container: ${name}`);
       this.#event('Normal', 'Started', `Started container ${name}`);
       this.#state = { kind: 'running', startedAt, containerId };

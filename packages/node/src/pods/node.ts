@@ -23,6 +23,7 @@ import { unschedulable } from './pod-policy.ts';
 import { mergeConditions } from './pod-status.ts';
 import { directoryOf, type NodeContext, PodWorker } from './pod-worker.ts';
 import { attachToContainer, execInContainer } from './remote-commands.ts';
+import { UsageMeter } from './usage.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Under the state directory: what claims hold. */
@@ -63,6 +64,8 @@ export async function startNode(options: NodeOptions): Promise<NodeAgent> {
   if (network.warning !== undefined) log.warn(network.warning);
   const reaper = process.pid === 1 ? reapOrphans() : undefined;
   const node = new PodManager(options, clock);
+  const meter = new UsageMeter(() => clock.now());
+  meter.start();
   await pods.synced;
   node.sweep(pods.list());
   await sweepClaims(client, join(options.stateDir, CLAIMS));
@@ -78,10 +81,12 @@ export async function startNode(options: NodeOptions): Promise<NodeAgent> {
         execInContainer(node.require(namespace, pod), command, commandOptions, signal),
       attach: async (namespace, pod, commandOptions, signal) =>
         attachToContainer(node.require(namespace, pod), commandOptions, signal),
+      usage: () => ({ pods: meter.pods(node.workers()), nodes: meter.nodes(nodeName) }),
       connect: (namespace, pod, port) => node.require(namespace, pod).requireSandbox().connect(port),
     },
     stop: async (graceMs = 0) => {
       unsubscribe();
+      meter.stop();
       await node.stop(graceMs);
       reaper?.stop();
     },
@@ -132,6 +137,10 @@ class PodManager {
     for (const entry of readdirSync(podsDirectory)) {
       if (!known.has(entry)) rmSync(join(podsDirectory, entry), { recursive: true, force: true });
     }
+  }
+
+  workers(): Iterable<PodWorker> {
+    return this.#workers.values();
   }
 
   require(namespace: string, name: string): PodWorker {

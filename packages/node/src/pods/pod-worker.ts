@@ -19,6 +19,7 @@ import { ContainerRunner, type Restored } from './container-runner.ts';
 import { differenceOf, fqdnOf, hostnameOf, isCaptured, searchesOf } from './pod-policy.ts';
 import { type ContainerReport, isSidecar, podStatus, restartPolicyOf, type Terminated } from './pod-status.ts';
 import { StatusWriter } from './status-writer.ts';
+import type { RunningProcess } from './usage.ts';
 
 const SANDBOX_RETRY_MS = 1_000;
 const SANDBOX_RETRY_MAX_MS = 60_000;
@@ -99,6 +100,15 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#pod;
+  }
+
+  /** Its containers and sidecars that are to run, if they all do; else none. */
+  get running(): RunningProcess[] {
+    const expected = [...this.#init.filter(({ spec }) => isSidecar(spec)), ...this.#containers];
+    const found = expected.flatMap(({ spec, running }) =>
+      running === undefined ? [] : [{ name: spec.name, pid: running.process.pid, startedAt: running.startedAt }],
+    );
+    return found.length === expected.length ? found : [];
   }
 
   /** Throws a StatusError when the pod has no place yet. */

@@ -9,10 +9,14 @@ export interface ProcessEntry {
   readonly session: number;
   /** Since the machine started, in clock ticks; with the number it names one process. */
   readonly startTime: string;
+  /** CPU time of its own and of children that it has waited for, in clock ticks. */
+  readonly ticks: number;
 }
 
 /** Among what follows the session: field 22 of all. */
 const START_TIME = 15;
+/** Fields 14 to 17: utime, stime, cutime, cstime. */
+const TIMES = [7, 8, 9, 10];
 
 /** proc(5), /proc/PID/stat: `pid (command) state ppid pgrp session …`; the command may hold anything, `)` too. */
 export function parseStat(stat: string): ProcessEntry | undefined {
@@ -20,7 +24,8 @@ export function parseStat(stat: string): ProcessEntry | undefined {
   const [state = '', parent, , session, ...rest] = stat.slice(close + 2).split(' ');
   const pid = Number.parseInt(stat, 10);
   if (close < 0 || Number.isNaN(pid)) return undefined;
-  return { pid, state, parent: Number(parent), session: Number(session), startTime: rest[START_TIME] ?? '' };
+  const ticks = TIMES.reduce((sum, field) => sum + Number(rest[field] ?? 0), 0);
+  return { pid, state, parent: Number(parent), session: Number(session), startTime: rest[START_TIME] ?? '', ticks };
 }
 
 export function processTable(): ProcessEntry[] {

@@ -230,6 +230,7 @@ export class Cluster {
       exec: async (...args) => backend().exec(...args),
       attach: async (...args) => backend().attach(...args),
       connect: (...args) => backend().connect(...args),
+      usage: () => backend().usage(),
     };
   }
 
