@@ -1,6 +1,6 @@
 // What the front (in the host's network) and the supervisor (in the cluster's) tell each other over their IPC channel,
 // and what the control socket answers. Plain data only.
-import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
+import type { CatalogEntry, ImageProgram } from '@varka/node/images/image-catalog.ts';
 import type { Problem } from './errors.ts';
 import type { Published } from './front/listeners.ts';
 import type { Privilege } from './front/namespaces.ts';
@@ -24,6 +24,8 @@ export interface SupervisorConfig {
   /** Where objects without a namespace go. */
   readonly namespace: string;
   readonly images: readonly CatalogEntry[];
+  /** `podman` or `docker`: who keeps images on the host, where one is installed and pods can have an image's files. */
+  readonly engine: string | undefined;
   /** How long to wait for the applied Deployments. */
   readonly waitSeconds: number;
   /** `127.77.5`: what the addresses of this profile's load balancers begin with; none where 127.0.0.1 is all there is. */
@@ -44,17 +46,23 @@ export type SandboxConfig =
 
 export type QueryName = 'status' | 'syncz';
 
+export type EngineQuestion = 'find' | 'pull';
+
 export type ToSupervisor =
   /** With a listening socket: one of `Published`, or one that was asked for. */
   | { readonly type: 'listener'; readonly name: string }
   | { readonly type: 'no-listener'; readonly name: string; readonly refusal: ListenRefusal }
   | { readonly type: 'start'; readonly config: SupervisorConfig }
   | { readonly type: 'query'; readonly id: number; readonly query: QueryName }
+  /** The host's container engine has answered: with what it found, or why it could not. */
+  | { readonly type: 'engine'; readonly id: number; readonly program?: ImageProgram; readonly error?: string }
   /** What varka.yaml lists has changed. */
   | { readonly type: 'images'; readonly images: readonly CatalogEntry[] }
   | { readonly type: 'stop' };
 
 export type FromSupervisor =
+  /** Asks the host's container engine for an image, or to fetch it. */
+  | { readonly type: 'engine'; readonly id: number; readonly ask: EngineQuestion; readonly image: string }
   /** Asks for a socket in the host's network. */
   | { readonly type: 'listen'; readonly name: string; readonly host: string; readonly port: number }
   | { readonly type: 'progress'; readonly event: ProgressEvent }

@@ -119,7 +119,9 @@ function unknown(use: ImageUse, engine: string | undefined): string {
 function advice({ image, container }: ImageUse, engine: string | undefined): string {
   const repository = parseImage(image)?.repository.replace(/^docker\.io\/(library\/)?/, '') ?? image;
   const fetch =
-    engine === undefined ? 'install podman or docker and pull the image' : `pull or build it with ${engine}`;
+    engine === undefined
+      ? 'install podman or docker and pull the image, where pods have namespaces'
+      : `pull or build it with ${engine}`;
   return (
     `add one to varka.yaml (images: [{image: "${repository}", command: ["/path/to/program"]}]), annotate the pod with ` +
     `${COMMAND_ANNOTATION}.${container}: "/path/to/program --flags", or ${fetch}`

@@ -4,6 +4,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -34,19 +35,23 @@ import {
   mount,
   O_PATH,
 } from '../netlink/libc.ts';
-import type { MemoryDirectory, Mount } from '../sandbox/pod-network.ts';
+import type { MemoryDirectory, Mount, RootDirectory } from '../sandbox/pod-network.ts';
+import { enterImage } from './image-root.ts';
 import { enterNewRoot } from './namespaces.ts';
 
 /** A place's nature: what may be created there without the machine noticing. */
 type Ground = 'machine' | 'own';
 
 /** `scratch` is a directory that nothing in the container needs to see. */
-export function mountInContainer(mounts: readonly Mount[], scratch: string): void {
+export function mountInContainer(wanted: readonly Mount[], root: RootDirectory | undefined, scratch: string): void {
+  const mounts =
+    root === undefined ? wanted : [...OF_THE_MACHINE.filter(({ source }) => existsSync(source)), ...wanted];
   // All of them are opened first: a later source may lie under an earlier mount.
   const sources: number[] = [];
   try {
     for (const { source } of mounts) sources.push(openSync(source, O_PATH));
-    const view = new View(scratch);
+    if (root !== undefined) enterImage(root);
+    const view = new View(scratch, root === undefined ? 'machine' : 'own');
     const targets = mounts.map((one, index) => view.mount(one, sources[index] as number));
     // Last, since points of later mounts may have to be made in earlier ones.
     for (const [index, { readOnly }] of mounts.entries()) if (readOnly) protect(targets[index] as string);
@@ -54,6 +59,11 @@ export function mountInContainer(mounts: readonly Mount[], scratch: string): voi
     for (const fd of sources) closeSync(fd);
   }
 }
+
+/** What an image does not bring: devices, the kernel's views, and the pod's own names. */
+const OF_THE_MACHINE: readonly Mount[] = ['/dev', '/sys', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf'].map(
+  (path) => ({ source: path, path, readOnly: false }),
+);
 
 /** Keeps a directory's content in memory, for everyone in this mount namespace. */
 export function mountMemory({ path, sizeBytes }: MemoryDirectory): void {
@@ -64,10 +74,11 @@ export function mountMemory({ path, sizeBytes }: MemoryDirectory): void {
 class View {
   readonly #scratch: string;
   /** By the longest prefix of a real path. */
-  readonly #grounds = new Map<string, Ground>([['/', 'machine']]);
+  readonly #grounds = new Map<string, Ground>();
 
-  constructor(scratch: string) {
+  constructor(scratch: string, ground: Ground) {
     this.#scratch = scratch;
+    this.#grounds.set('/', ground);
   }
 
   /** Answers where it really was mounted. */

@@ -4,7 +4,7 @@ import { closeSync, fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AF_INET, SOCK_STREAM, socket } from '../netlink/libc.ts';
-import type { Mount, PodProcess, PodSandbox, SpawnOptions } from '../sandbox/pod-network.ts';
+import type { Mount, PodProcess, PodSandbox, RootDirectory, SpawnOptions } from '../sandbox/pod-network.ts';
 import { signalProcess } from '../sandbox/processes.ts';
 import { standardStreams } from '../sandbox/standard-streams.ts';
 import { mountInContainer } from './container-mounts.ts';
@@ -18,6 +18,8 @@ import {
 
 /** A killed process is gone in well under this, unless the kernel holds it in the middle of some I/O. */
 const KILL_PATIENCE_MS = 5_000;
+/** A container that is restarted again and again leaves one each time; what it runs holds its own. */
+const MAX_MOUNT_NAMESPACES = 64;
 
 interface NetnsSandboxParts {
   readonly ip: string;
@@ -44,10 +46,10 @@ export class NetnsSandbox implements PodSandbox {
   }
 
   /** As child_process.spawn: a program that cannot be started is told by the child's `error` event. */
-  spawn(argv: readonly string[], { env, cwd, mounts = [], ...options }: SpawnOptions): PodProcess {
+  spawn(argv: readonly string[], { env, cwd, mounts = [], root, ...options }: SpawnOptions): PodProcess {
     if (argv.length === 0) throw new TypeError('a process needs a command');
     this.#assertAlive();
-    const mnt = this.#mountNamespace(mounts);
+    const mnt = this.#mountNamespace(mounts, root);
     const streams = standardStreams(argv, options);
     const [command = '', ...args] = streams.argv;
     try {
@@ -105,13 +107,18 @@ export class NetnsSandbox implements PodSandbox {
     }
   }
 
-  #mountNamespace(mounts: readonly Mount[]): number {
-    if (mounts.length === 0) return this.#namespaces.mnt;
-    const key = JSON.stringify(mounts);
+  #mountNamespace(mounts: readonly Mount[], root: RootDirectory | undefined): number {
+    if (mounts.length === 0 && root === undefined) return this.#namespaces.mnt;
+    const key = JSON.stringify([mounts, root]);
     const known = this.#mountNamespaces.get(key);
     if (known !== undefined) return known;
-    const made = createMountNamespace(this.#namespaces, () => mountInContainer(mounts, this.#directory));
+    const made = createMountNamespace(this.#namespaces, () => mountInContainer(mounts, root, this.#directory));
     this.#mountNamespaces.set(key, made);
+    const [oldest] = this.#mountNamespaces;
+    if (oldest !== undefined && this.#mountNamespaces.size > MAX_MOUNT_NAMESPACES) {
+      this.#mountNamespaces.delete(oldest[0]);
+      closeSync(oldest[1]);
+    }
     return made;
   }
 

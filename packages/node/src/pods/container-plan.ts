@@ -1,5 +1,6 @@
 // Everything decided before a container's process is started; what stands in its way is a typed refusal.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import type { Container } from 'kubernetes-types/core/v1.d.ts';
 import { ContainerConfigError } from '../config/config-error.ts';
@@ -51,8 +52,8 @@ export interface PlanContext {
   readonly hostname: string;
   /** A directory of the container's own. */
   readonly home: string;
-  /** What a container changes of its image's files. */
-  readonly layer: string;
+  /** What the container's runs change of their image's files. */
+  readonly layers: string;
   /** Told when the image is being fetched. */
   readonly onPull: () => void;
   /** Where programs that keep data find theirs again: the same for every pod of a workload. */
@@ -75,7 +76,7 @@ export async function planContainer(container: Container, context: PlanContext):
     cwd: container.workingDir ?? program.workingDir ?? '/',
     ...(program.root === undefined
       ? { mounts: mounts.length === 0 ? [] : withNeeded(mounts, needsOf(program, context)) }
-      : { mounts, root: { image: program.root.directory, layer: context.layer } }),
+      : { mounts, root: { image: program.root.directory, layer: freshLayer(context.layers) } }),
     commands: program.commands ?? {},
     imageId: program.root?.id ?? `varka://${program.entrypoint.join(' ')}`,
     ...(pulledMs === undefined ? {} : { pulledMs }),
@@ -106,6 +107,13 @@ function surroundingsOf({ root, keepsData }: ImageProgram, context: PlanContext)
   if (keepsData !== true) return shared;
   mkdirSync(dataDirectory, { recursive: true });
   return { ...shared, DATA_DIR: dataDirectory };
+}
+
+/** Every run begins with the image as it is; what earlier ones changed is gone. */
+function freshLayer(layers: string): string {
+  rmSync(layers, { recursive: true, force: true });
+  mkdirSync(layers, { recursive: true });
+  return mkdtempSync(join(layers, 'run-'));
 }
 
 /** Where programs are in images that do not say; Docker's default. */

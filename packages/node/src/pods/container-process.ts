@@ -1,6 +1,7 @@
 // One run of a container: a process and all it starts, its output, its end.
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PodProcess, PodSandbox, SpawnOptions } from '../sandbox/pod-network.ts';
@@ -57,8 +58,8 @@ export class ContainerProcess {
   ): Promise<ContainerProcess> {
     let started: PodProcess;
     try {
-      const { env, cwd, mounts, ports } = plan;
-      started = sandbox.spawn(plan.argv, { env, cwd, mounts, ports, ...streams });
+      const { argv, env, cwd, mounts, ports, root } = plan;
+      started = sandbox.spawn(argv, { env, cwd, mounts, ports, ...(root === undefined ? {} : { root }), ...streams });
     } catch (error) {
       throw new StartError(whyNot(plan, error as Error), { cause: error });
     }
@@ -128,11 +129,11 @@ function exitStatus(code: number | null, signal: NodeJS.Signals | null): ExitSta
   return { exitCode: 128 + number, signal: number };
 }
 
-function whyNot({ argv, cwd }: ContainerPlan, error: Error): string {
+function whyNot({ argv, cwd, root }: ContainerPlan, error: Error): string {
   const [program = ''] = argv;
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT') {
-    return existsSync(cwd)
+    return existsSync(root === undefined ? cwd : join(root.image, cwd))
       ? `exec: "${program}": no such program in $PATH or on disk`
       : `chdir to workingDir "${cwd}": no such directory`;
   }

@@ -328,7 +328,7 @@ export class PodWorker {
       hostIp: network.nodeAddress,
       hostname: hostnameOf(this.#pod),
       home: join(directory, 'home'),
-      layer: join(directory, 'layer'),
+      layers: join(directory, 'layers'),
       onPull,
       dataDirectory: join(this.#context.dataDirectory, ...workloadPath(this.#pod), container.name),
       baseEnv,

@@ -1,9 +1,20 @@
 // What a container sees of the mounts it is given. Runs inside the cluster's network namespace.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import type { NetnsNetwork } from '../../src/netns/netns-network.ts';
 import type { NetnsSandbox } from '../../src/netns/netns-sandbox.ts';
@@ -185,5 +196,48 @@ test('containers with mounts start quickly', async () => {
   }
   const each = (performance.now() - before) / rounds;
   assert.ok(each < 100, `${each} ms for each`);
+  await pod.destroy();
+});
+
+/** Files enough to run a shell: the machine's own, with whatever it is linked to. */
+function shellImage(): string {
+  const image = volume('image');
+  const shell = realpathSync('/bin/sh');
+  const libraries = spawnSync('ldd', [shell], { encoding: 'utf8' }).stdout.match(/\/\S+/g) ?? [];
+  for (const file of [...libraries, '/etc/only-here']) mkdirSync(join(image, dirname(file)), { recursive: true });
+  for (const file of libraries) copyFileSync(file, join(image, file));
+  mkdirSync(join(image, 'bin'), { recursive: true });
+  copyFileSync(shell, join(image, 'bin/sh'));
+  writeFileSync(join(image, 'etc/only-here'), 'image\n');
+  return image;
+}
+
+test('an image’s files are the root directory; changes are the container’s own, the pod’s names are there', async () => {
+  const pod = createPod();
+  const image = shellImage();
+  const secret = volume('secret', { password: 's3cret\n' });
+  const inside = async (layer: string, script: string, mounts: readonly Mount[] = []): Promise<string> => {
+    const root = { image, layer: join(directory, 'layers', layer) };
+    const env = { PATH: '/bin' };
+    const { child, stdout, stderr } = pod.spawn(['sh', '-c', script], { env, cwd: '/etc', mounts, root });
+    let output = '';
+    for (const stream of [stdout, stderr]) stream.on('data', (chunk) => (output += chunk));
+    await Promise.all([once(child, 'exit'), once(stdout, 'close'), once(stderr, 'close')]);
+    return output.trim();
+  };
+  const show = (file: string): string => `read -r line < ${file}; echo "$line"`;
+  assert.equal(await inside('a', `${show('only-here')}; ${show('hostname')}`), `image\npod-${made}`);
+  const top = [...readdirSync(image), 'dev', 'proc', 'sys'].sort().map((name) => `/${name}`);
+  assert.equal(await inside('a', 'echo /*'), top.join(' '));
+  assert.equal(await inside('a', 'echo changed > only-here; echo x > /dev/null; : < /proc/self/stat'), '');
+  assert.equal(await inside('a', show('only-here')), 'changed');
+  assert.equal(await inside('b', show('only-here')), 'image');
+  assert.equal(readFileSync(join(image, 'etc/only-here'), 'utf8'), 'image\n');
+  const mounts = [at(secret, '/run/secrets/db', true), at(join(secret, 'password'), '/etc/only-here')];
+  assert.equal(
+    await inside('c', `${show('/run/secrets/db/password')}; ${show('only-here')}`, mounts),
+    's3cret\ns3cret',
+  );
+  assert.match(await inside('c', 'echo x > /run/secrets/db/x', mounts), /[Rr]ead-only file system/);
   await pod.destroy();
 });

@@ -2,6 +2,7 @@
 // parent of everything else. It ends only after everything inside has ended.
 import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { HostEngine } from '@varka/node/engine/host-engine.ts';
 import { createFabricDirectory, removeFabric } from '@varka/node/loopback/fabric-directory.ts';
 import type { UserImage } from '../config.ts';
 import { errorCode, messageOf, problem, profileFlag, VarkaError } from '../errors.ts';
@@ -66,6 +67,7 @@ export class Front {
   readonly #startedAt = new Date();
   readonly #finish: (error: VarkaError | undefined) => void;
   readonly #userImages: UserImages;
+  readonly #engine: HostEngine;
   readonly #watchers = new Set<(event: ProgressEvent) => void>();
   #phase: Phase = 'starting';
   #stopAsked = false;
@@ -85,6 +87,7 @@ export class Front {
   constructor(options: FrontOptions, report: (event: ProgressEvent) => void) {
     this.#options = options;
     this.#report = report;
+    this.#engine = new HostEngine(join(options.profile.cache, 'images'));
     this.#userImages = new UserImages(options.configDirectory, (event) => this.#tell(event));
     const { promise, resolve } = Promise.withResolvers<VarkaError | undefined>();
     this.finished = promise;
@@ -180,6 +183,8 @@ export class Front {
       images,
       waitSeconds,
       loadBalancers: this.#claim?.prefix,
+      // Only in namespaces can a program have another root directory.
+      engine: this.#sandbox.kind === 'netns' ? this.#engine.name : undefined,
     };
     const log = await openLog(profile);
     if (this.#stopAsked) {
@@ -188,6 +193,7 @@ export class Front {
     }
     const supervisor = new SupervisorProcess(config, log, (message) => {
       if (message.type === 'progress') this.#tell(message.event);
+      else if (message.type === 'engine') void this.#askEngine(supervisor, message);
       else if (message.type === 'listen') void this.#listenFor(supervisor, message);
       else if (message.type === 'ready') onReady(message);
       else if (message.type === 'fatal') onFailure(new VarkaError(message.problem));
@@ -208,6 +214,19 @@ export class Front {
       await supervisor.handOver({ name, server: await listenOn(host, port) });
     } catch (error) {
       supervisor.refuse(name, { code: errorCode(error) ?? '', message: messageOf(error) });
+    }
+  }
+
+  async #askEngine(
+    supervisor: SupervisorProcess,
+    { id, ask, image }: Extract<FromSupervisor, { type: 'engine' }>,
+  ): Promise<void> {
+    try {
+      if (ask === 'pull') await this.#engine.pull(image);
+      const program = ask === 'find' ? await this.#engine.find(image) : undefined;
+      supervisor.answerFromEngine(id, program === undefined ? {} : { program });
+    } catch (error) {
+      supervisor.answerFromEngine(id, { error: messageOf(error) });
     }
   }
 

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
+import type { CatalogEntry, ImageProgram } from '@varka/node/images/image-catalog.ts';
 import type { FromSupervisor, ListenRefusal, QueryName, SupervisorConfig, ToSupervisor } from '../protocol.ts';
 import type { NamedServer } from './listeners.ts';
 import { namespaceCommand } from './namespaces.ts';
@@ -84,6 +84,11 @@ export class SupervisorProcess {
       this.#queries.set(id, { resolve, reject, timer });
       this.#send({ type: 'query', id, query });
     });
+  }
+
+  /** What the container engine said to question `id`. */
+  answerFromEngine(id: number, answer: { readonly program?: ImageProgram; readonly error?: string }): void {
+    this.#send({ type: 'engine', id, ...answer });
   }
 
   /** The user's programs are others from now on. */

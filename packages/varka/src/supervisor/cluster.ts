@@ -32,6 +32,7 @@ import { installMesh } from '@varka/mesh/install/install-mesh.ts';
 import { startMeshController } from '@varka/mesh/install/mesh-controller.ts';
 import { type ControlPlane, startControlPlane } from '@varka/mesh/serve/control-plane.ts';
 import { istioValidator } from '@varka/mesh/validate/istio-validator.ts';
+import type { ContainerEngine } from '@varka/node/images/container-engine.ts';
 import { type CatalogEntry, ImageCatalog } from '@varka/node/images/image-catalog.ts';
 import { ImageResolver } from '@varka/node/images/image-resolver.ts';
 import { type NodeAgent, startNode } from '@varka/node/pods/node.ts';
@@ -66,6 +67,7 @@ export class Cluster {
   #client: HttpKubeClient | undefined;
   #informers: InformerSet | undefined;
   #injector: AdmissionPlugin | undefined;
+  readonly #engine: ContainerEngine;
   readonly #catalog = new ImageCatalog([]);
   #images: readonly CatalogEntry[];
   /** Of our own programs, once they are there. */
@@ -74,8 +76,9 @@ export class Cluster {
   #controlPlane: ControlPlane | undefined;
   #services: ServicePublisher | undefined;
 
-  constructor(config: SupervisorConfig, steps: StepReporter, listeners: HostListeners) {
+  constructor(config: SupervisorConfig, steps: StepReporter, listeners: HostListeners, engine: ContainerEngine) {
     this.#config = config;
+    this.#engine = engine;
     this.#images = config.images;
     this.#steps = steps;
     this.#listeners = listeners;
@@ -297,7 +300,7 @@ export class Cluster {
       pods: this.informers.informer<Pod>(kinds.Pod),
       nodeName: NODE_NAME,
       stateDir: profile.directory,
-      images: new ImageResolver(this.#catalog),
+      images: new ImageResolver(this.#catalog, this.#engine),
       network: network.pods,
       clusterDomain: CLUSTER_DOMAIN,
       dnsAddress: DNS_ADDRESS,

@@ -11,6 +11,7 @@ import { applyDocuments } from './apply-documents.ts';
 import { Cluster } from './cluster.ts';
 import { HostListeners } from './host-listeners.ts';
 import { createLogger } from './log.ts';
+import { RemoteEngine } from './remote-engine.ts';
 import { StepReporter } from './steps.ts';
 
 const log = createLogger('supervisor');
@@ -32,12 +33,14 @@ export async function runSupervisor(config: SupervisorConfig): Promise<void> {
   exitOn('unhandledRejection');
   const listeners = new HostListeners(tell);
   const steps = new StepReporter((event) => tell({ type: 'progress', event }));
-  const cluster = new Cluster(config, steps, listeners);
+  const engine = new RemoteEngine(config.engine, tell);
+  const cluster = new Cluster(config, steps, listeners, engine);
   process.on('message', (message, handle) => {
     const told = message as ToSupervisor;
     if (told.type === 'listener') listeners.take(told.name, handle as Server);
     else if (told.type === 'no-listener') listeners.refuse(told.name, told.refusal);
     else if (told.type === 'query') void answer(cluster, told.id, told.query);
+    else if (told.type === 'engine') engine.take(told);
     else if (told.type === 'images') cluster.replaceImages(told.images);
     else if (told.type === 'stop') void stop(cluster);
   });
