@@ -4,7 +4,7 @@ import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
 import { parseImage } from '@varka/node/images/image-reference.ts';
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
-import { problem } from './errors.ts';
+import { errorCode, messageOf, problem } from './errors.ts';
 
 export const CONFIG_FILE = 'varka.yaml';
 const IMAGE_FIELDS = ['image', 'tags', 'command', 'commands', 'env', 'workingDir', 'keepsData', 'build'];
@@ -22,17 +22,17 @@ export interface BuildStep {
 
 /** Reads the file once, pointing each complaint at its line. */
 class ConfigReader {
-  readonly #path: string;
+  readonly #text: string;
   readonly #directory: string;
   readonly #lines = new LineCounter();
 
-  constructor(path: string, directory: string) {
-    this.#path = path;
+  constructor(text: string, directory: string) {
+    this.#text = text;
     this.#directory = directory;
   }
 
   read(): UserImage[] {
-    const document = parseDocument(readFileSync(this.#path, 'utf8'), { lineCounter: this.#lines, prettyErrors: false });
+    const document = parseDocument(this.#text, { lineCounter: this.#lines, prettyErrors: false });
     const error = document.errors[0];
     if (error !== undefined) throw this.#complaint(error.pos[0], `not YAML: ${error.message}`);
     const contents: unknown = document.contents;
@@ -49,7 +49,7 @@ class ConfigReader {
     if (!isMap(item)) throw this.#at(item, 'an entry of images is not a mapping');
     this.#onlyFields(item, IMAGE_FIELDS);
     const image = this.#image(item);
-    const workingDir = resolve(this.#directory, this.#text(item, 'workingDir') ?? '.');
+    const workingDir = resolve(this.#directory, this.#textOf(item, 'workingDir') ?? '.');
     if (!existsSync(workingDir)) throw this.#at(item, `image ${image}: workingDir ${workingDir} does not exist`);
     // What the build makes is not there yet.
     const build = this.#build(item, image);
@@ -78,7 +78,7 @@ class ConfigReader {
   }
 
   #image(item: YAMLMap): string {
-    const image = this.#text(item, 'image');
+    const image = this.#textOf(item, 'image');
     if (image === undefined) throw this.#at(item, 'an entry of images has no image');
     const reference = parseImage(image);
     if (reference === undefined) throw this.#at(item, `image ${image}: not the name of an image`);
@@ -150,7 +150,7 @@ class ConfigReader {
     );
   }
 
-  #text(map: YAMLMap, field: string): string | undefined {
+  #textOf(map: YAMLMap, field: string): string | undefined {
     const node = map.get(field, true) as unknown;
     if (node === undefined) return undefined;
     if (!isScalar(node) || typeof node.value !== 'string') throw this.#at(node, `${field} is not a text`);
@@ -187,5 +187,12 @@ function findProgram(name: string, workingDir: string): string | undefined {
 /** Throws a `VarkaError` that names the line. Without the file there are none. */
 export function readConfig(directory: string): UserImage[] {
   const path = join(directory, CONFIG_FILE);
-  return existsSync(path) ? new ConfigReader(path, directory).read() : [];
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw problem('config-unreadable', { path, detail: messageOf(error) }, error);
+  }
+  return new ConfigReader(text, directory).read();
 }

@@ -179,8 +179,8 @@ export const PROBLEMS = {
   'config-unreadable': row(
     'VARKA311',
     '{path} cannot be read: {detail}',
-    'it was changed while Varka runs; the images stay as they were',
-    'correct it; it is read again when it changes',
+    'it lists programs that stand in for images',
+    'check its permissions and those of its directory, or run Varka from another one',
   ),
   'build-failed': row(
     'VARKA312',

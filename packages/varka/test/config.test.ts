@@ -19,6 +19,12 @@ test('without the file there is nothing to read', () => {
   assert.deepEqual(readConfig(join(directory, 'elsewhere')), []);
 });
 
+test('a file that cannot be read is told', () => {
+  const path = join(directory, 'odd');
+  mkdirSync(join(path, 'varka.yaml'), { recursive: true });
+  assert.throws(() => readConfig(path), /varka\.yaml cannot be read: EISDIR/);
+});
+
 test('a program is found, its folder made absolute, its environment read', () => {
   mkdirSync(join(directory, 'app'));
   const [entry] = read(

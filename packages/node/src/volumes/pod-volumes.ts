@@ -1,7 +1,7 @@
 // A pod's volumes on this machine: made before its containers, kept current while it runs, told to those that mount them.
 import { chmodSync, existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { type Clock, sleep } from '@varka/kube/client/clock.ts';
+import { type Clock, sleep, type Timer } from '@varka/kube/client/clock.ts';
 import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import type { Logger } from '@varka/kube/log.ts';
 import type { Volume } from 'kubernetes-types/core/v1.d.ts';
@@ -14,6 +14,8 @@ import { type FilesSource, sourceOf, type VolumeSource } from './volume-sources.
 /** The kubelet's pace of trying again. */
 const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 122_000;
+/** setTimeout's. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface VolumeContext {
   readonly config: ConfigSource;
@@ -42,6 +44,7 @@ export class PodVolumes {
   /** Ends the wait for the next attempt: something changed. */
   #wake = new AbortController();
   #unsubscribe: (() => void) | undefined;
+  readonly #renewals = new Set<Timer>();
   #updating: Promise<void> | undefined;
   #again = false;
 
@@ -87,6 +90,7 @@ export class PodVolumes {
 
   stop(): void {
     this.#unsubscribe?.();
+    for (const timer of this.#renewals) timer.cancel();
   }
 
   get #namespace(): string {
@@ -117,7 +121,7 @@ export class PodVolumes {
       case 'hostPath':
         return { path: hostPath(source.path, source.type), readOnly: false };
       case 'claim': {
-        const uid = await this.#context.config.claim(this.#namespace, source.name);
+        const uid = await this.#context.config.bindClaim(this.#namespace, source.name);
         if (uid === undefined) throw new VolumeError(`persistentvolumeclaim "${source.name}" not found`);
         const directory = claimDirectory(this.#namespace, source.name, uid);
         return { path: openDirectory(join(this.#context.claimsDirectory, directory)), readOnly: source.readOnly };
@@ -127,6 +131,7 @@ export class PodVolumes {
         mkdirSync(path, { recursive: true, mode: 0o755 });
         writeAtomically(path, await source.files(this.#context.config, this.#context.pod()));
         this.#files.push({ name, source, path });
+        if (source.renewMs !== undefined) this.#renewAfter(source.renewMs);
         // Kubernetes mounts configuration read-only, whatever the container says.
         return { path, readOnly: true };
       }
@@ -146,6 +151,16 @@ export class PodVolumes {
       this.#wake.abort();
       this.#update();
     });
+  }
+
+  #renewAfter(ms: number): void {
+    // A longer time than timers can count is some 25 days; to renew early does no harm.
+    const timer = this.#context.clock.after(Math.min(ms, LONGEST_TIMER_MS), () => {
+      this.#renewals.delete(timer);
+      this.#update();
+      this.#renewAfter(ms);
+    });
+    this.#renewals.add(timer);
   }
 
   /** One at a time; what changes meanwhile is seen by the next. */

@@ -26,9 +26,14 @@ export interface FilesSource {
   readonly kind: 'files';
   /** `objectKey`s of the objects that the files are made of. */
   readonly objects: readonly string[];
+  /** After this they are to be made anew although no object has changed: a token's time runs out. */
+  readonly renewMs?: number;
   /** Asks the API; rejects with a `VolumeError` when something is not there. */
   files(config: ConfigSource, pod: Pod): Promise<VolumeFiles>;
 }
+
+/** ServiceAccountTokenProjection.expirationSeconds */
+const DEFAULT_TOKEN_SECONDS = 3600;
 
 export function sourceOf(volume: Volume, namespace: string): VolumeSource {
   const { emptyDir, hostPath, persistentVolumeClaim, configMap, secret, downwardAPI, projected } = volume;
@@ -48,6 +53,7 @@ export function sourceOf(volume: Volume, namespace: string): VolumeSource {
     return {
       kind: 'files',
       objects: parts.flatMap(({ objects }) => objects),
+      ...soonest(parts),
       files: async (config, pod) => {
         const all = new Map<string, VolumeFile>();
         for (const part of parts) for (const [path, file] of await part.files(config, pod)) all.set(path, file);
@@ -79,6 +85,11 @@ function secretSource(namespace: string, name: string, source: SecretVolumeSourc
   };
 }
 
+function soonest(parts: readonly FilesSource[]): { renewMs?: number } {
+  const times = parts.flatMap(({ renewMs }) => renewMs ?? []);
+  return times.length === 0 ? {} : { renewMs: Math.min(...times) };
+}
+
 /** A part of a projected volume; its files have the volume's mode unless they have one of their own. */
 function projection(namespace: string, source: VolumeProjection, defaultMode: number | undefined): FilesSource {
   const { configMap, secret, downwardAPI, serviceAccountToken: token } = source;
@@ -92,6 +103,8 @@ function projection(namespace: string, source: VolumeProjection, defaultMode: nu
     return {
       kind: 'files',
       objects: [],
+      // The kubelet: when four fifths of its time are over.
+      renewMs: (token.expirationSeconds ?? DEFAULT_TOKEN_SECONDS) * 800,
       files: async (config, pod) => {
         const text = await config.token(pod, token.audience, token.expirationSeconds);
         // The kubelet: for its owner only, whatever the volume's mode.

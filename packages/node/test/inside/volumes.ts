@@ -333,15 +333,19 @@ test('a path of the machine: used as it is, checked by type, made where asked', 
 });
 
 test('what a claim holds outlives the pod, for as long as the claim is there', async () => {
-  const claimed = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
+  const volume = { persistentVolumeClaim: { claimName: 'data' } };
+  const claimed = [{ name: 'data', ...volume }];
   const mounts = [{ name: 'data', mountPath: '/varka-data' }];
-  await failsToMount(
-    'unclaimed',
-    { persistentVolumeClaim: { claimName: 'data' } },
-    /: persistentvolumeclaim "data" not found$/,
-  );
-  await cluster.kube.create(PersistentVolumeClaim, { metadata: { name: 'data', namespace: 'default' } });
+  await failsToMount('unclaimed', volume, /: persistentvolumeclaim "data" not found$/);
+  const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+  await cluster.kube.create(PersistentVolumeClaim, { metadata: { name: 'data', namespace: 'default' }, spec });
   await run('claims', 'echo kept > /varka-data/x', claimed, mounts);
+  const bound = await cluster.kube.get(PersistentVolumeClaim, 'data', 'default');
+  assert.deepEqual(bound['status'], {
+    phase: 'Bound',
+    accessModes: ['ReadWriteOnce'],
+    capacity: { storage: '1Gi' },
+  });
   await cluster.kube.delete(PodKind, 'claims', 'default', { gracePeriodSeconds: 0 });
   assert.equal(await run('claims-again', 'cat /varka-data/x', claimed, mounts), 'kept');
 });

@@ -1,7 +1,6 @@
 // The programs that varka.yaml lists: built before they are needed, and read again when the file changes.
 import { spawn } from 'node:child_process';
 import { type FSWatcher, watch } from 'node:fs';
-import { join } from 'node:path';
 import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
 import { type BuildStep, CONFIG_FILE, readConfig, type UserImage } from '../config.ts';
 import { messageOf, problem, VarkaError } from '../errors.ts';
@@ -76,17 +75,13 @@ export class UserImages {
       this.#report({ kind: 'note', label: `${CONFIG_FILE} has changed: it lists ${count(images.length)} now` });
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
-      const told = error instanceof VarkaError ? error : problem('config-unreadable', this.#place(messageOf(error)));
-      this.#report({ kind: 'problem', problem: told.problem });
+      if (!(error instanceof VarkaError)) throw error;
+      this.#report({ kind: 'problem', problem: error.problem });
     }
   }
 
   #unwatched(error: unknown): void {
     this.#report({ kind: 'note', label: `changes of ${CONFIG_FILE} need a restart of Varka (${messageOf(error)})` });
-  }
-
-  #place(detail: string) {
-    return { path: join(this.#directory, CONFIG_FILE), detail };
   }
 
   #build(image: string, { argv, directory }: BuildStep): Promise<void> {
