@@ -12,17 +12,14 @@ import {
 import type { Logger } from '@varka/kube/log.ts';
 import type { KubeObject } from '@varka/kube/object.ts';
 import { isStatus, StatusError } from '@varka/kube/status-error.ts';
-import type { PersistentVolumeClaim as ClaimSchema, Secret } from 'kubernetes-types/core/v1.d.ts';
-
-/** kubernetes-types has interfaces, which TypeScript does not let stand for a KubeObject; a mapped type may. */
-type PersistentVolumeClaim = { [Field in keyof ClaimSchema]: ClaimSchema[Field] };
+import type { Secret } from 'kubernetes-types/core/v1.d.ts';
 
 /** Answers undefined when there is no such object. */
 export interface ConfigSource {
   configMap(namespace: string, name: string): Promise<ConfigMap | undefined>;
   secret(namespace: string, name: string): Promise<Pick<Secret, 'data'> | undefined>;
-  /** The claim's uid; from now on the claim is bound. */
-  bindClaim(namespace: string, name: string): Promise<string | undefined>;
+  /** The claim's uid. */
+  claim(namespace: string, name: string): Promise<string | undefined>;
   /** A bearer token of the pod's service account. */
   token(pod: Pod, audience: string | undefined, expirationSeconds: number | undefined): Promise<string>;
   /** Tells the `objectKey` of each ConfigMap and Secret that changes; answers what takes the listener off again. */
@@ -52,15 +49,9 @@ export class ApiConfigSource implements ConfigSource {
     return orUndefined(this.#client.get<KubeObject & { data?: Record<string, string> }>(SecretKind, name, namespace));
   }
 
-  /** Kubernetes: the binding mode WaitForFirstConsumer. There is one directory for a claim, as large as the disk. */
-  async bindClaim(namespace: string, name: string): Promise<string | undefined> {
-    const claim = await orUndefined(this.#client.get<PersistentVolumeClaim>(ClaimKind, name, namespace));
-    if (claim !== undefined && claim.status?.phase !== 'Bound') {
-      const { accessModes = [], resources } = claim.spec ?? {};
-      const status = { phase: 'Bound', accessModes, capacity: resources?.requests ?? {} };
-      await this.#client.patch(ClaimKind, name, namespace, { status }, { subresource: 'status' });
-    }
-    return claim?.metadata?.uid;
+  async claim(namespace: string, name: string): Promise<string | undefined> {
+    const found = await orUndefined(this.#client.get(ClaimKind, name, namespace));
+    return found?.metadata?.uid;
   }
 
   /** authentication.k8s.io/v1 TokenRequest, as the kubelet asks for it: bound to the pod. */

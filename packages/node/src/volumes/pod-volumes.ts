@@ -121,7 +121,7 @@ export class PodVolumes {
       case 'hostPath':
         return { path: hostPath(source.path, source.type), readOnly: false };
       case 'claim': {
-        const uid = await this.#context.config.bindClaim(this.#namespace, source.name);
+        const uid = await this.#context.config.claim(this.#namespace, source.name);
         if (uid === undefined) throw new VolumeError(`persistentvolumeclaim "${source.name}" not found`);
         const directory = claimDirectory(this.#namespace, source.name, uid);
         return { path: openDirectory(join(this.#context.claimsDirectory, directory)), readOnly: source.readOnly };
