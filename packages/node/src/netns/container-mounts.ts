@@ -4,6 +4,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  type Dirent,
   existsSync,
   fstatSync,
   lstatSync,
@@ -18,7 +19,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import {
-  KernelError,
+  type KernelError,
   MS_BIND,
   MS_MOVE,
   MS_NOATIME,
@@ -126,17 +127,9 @@ class View {
       if (copy !== directory) mount('none', copy, null, MS_UNBINDABLE, doing);
       for (const entry of readdirSync(throughDescriptor(original), { withFileTypes: true })) {
         if (entry.name === without) continue;
-        const from = join(throughDescriptor(original), entry.name);
-        const to = join(copy, entry.name);
-        if (entry.isSymbolicLink()) {
-          symlinkSync(readlinkSync(from), to);
-        } else {
-          if (entry.isDirectory()) mkdirSync(to);
-          else closeSync(openSync(to, 'a', 0o644));
-          showAgain(from, to, doing);
-          const path = join(directory, entry.name);
-          this.#grounds.set(path, this.#groundOf(path));
-        }
+        showAgain(entry, throughDescriptor(original), copy, doing);
+        const path = join(directory, entry.name);
+        this.#grounds.set(path, this.#groundOf(path));
       }
     } finally {
       closeSync(original);
@@ -152,12 +145,20 @@ class View {
 
 const throughDescriptor = (fd: number): string => `/proc/self/fd/${fd}`;
 
-function showAgain(from: string, to: string, doing: string): void {
+function showAgain(entry: Dirent, original: string, copy: string, doing: string): void {
+  const from = join(original, entry.name);
+  const to = join(copy, entry.name);
   try {
+    if (entry.isSymbolicLink()) {
+      symlinkSync(readlinkSync(from), to);
+      return;
+    }
+    if (entry.isDirectory()) mkdirSync(to);
+    else closeSync(openSync(to, 'a', 0o644));
     mount(from, to, null, MS_BIND | MS_REC, doing);
   } catch (error) {
     // Gone since the listing, or another user's (a FUSE mount): out of reach for the program as well.
-    if (!(error instanceof KernelError && (error.code === 'ENOENT' || error.code === 'EACCES'))) throw error;
+    if (!['ENOENT', 'EACCES'].includes((error as KernelError | NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 

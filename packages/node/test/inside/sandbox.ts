@@ -254,6 +254,7 @@ describe('capture', () => {
         'meta mark 0x00000539 oif "lo" ip daddr != 127.0.0.1 ip saddr != 127.0.0.6 redirect to :15006',
         'meta mark 0x00000539 accept',
         'oif "lo" accept',
+        'ip daddr 127.77.0.0/16 redirect to :15001',
         'ip daddr 127.0.0.0/8 accept',
         'ip daddr 10.96.0.0/28 accept',
         'redirect to :15001',
