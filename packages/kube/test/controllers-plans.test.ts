@@ -110,7 +110,7 @@ describe('the ReplicaSet plan', () => {
   });
 
   test('makes pods from the template under fresh names, owned by the ReplicaSet', () => {
-    const made = podFor(replicaSet(1), Math.random);
+    const made = podFor(ReplicaSetKind, replicaSet(1), Math.random);
     assert.match(made.metadata?.name ?? '', /^web-abc-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
     assert.equal(made.metadata?.generateName, 'web-abc-');
     assert.deepEqual(made.metadata?.labels, { app: 'web' });

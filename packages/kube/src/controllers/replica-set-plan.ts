@@ -1,9 +1,9 @@
 // What a ReplicaSet asks for, decided from its pods: how many to make, which to delete, what its status is.
 import type { ReplicaSetCondition, ReplicaSetStatus } from 'kubernetes-types/apps/v1.d.ts';
-import type { Pod, ReplicaSet } from '../client/typed-objects.ts';
+import type { Job, Pod, ReplicaSet } from '../client/typed-objects.ts';
 import { generatedName } from '../kinds/generated-name.ts';
+import type { KindRef } from '../kinds/kind.ts';
 import { matchesLabels } from '../kinds/label-selector.ts';
-import { ReplicaSet as ReplicaSetKind } from '../kinds/refs.ts';
 import { controllerRef } from './owners.ts';
 import { availableIn, isActive, isReady, readySince } from './pods.ts';
 
@@ -43,10 +43,10 @@ export function byExpendability(a: Pod, b: Pod): number {
   );
 }
 
-/** The pod a ReplicaSet's template describes, under a fresh name. */
-export function podFor(replicaSet: ReplicaSet, random: () => number): Pod {
-  const template = replicaSet.spec?.template;
-  const base = replicaSet.metadata?.name ?? '';
+/** The pod that the template of a ReplicaSet or Job describes, under a fresh name. */
+export function podFor(kind: KindRef, owner: ReplicaSet | Job, random: () => number): Pod {
+  const template = owner.spec?.template;
+  const base = owner.metadata?.name ?? '';
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -54,10 +54,10 @@ export function podFor(replicaSet: ReplicaSet, random: () => number): Pod {
       ...(template?.metadata?.labels === undefined ? {} : { labels: template.metadata.labels }),
       ...(template?.metadata?.annotations === undefined ? {} : { annotations: template.metadata.annotations }),
       ...(template?.metadata?.finalizers === undefined ? {} : { finalizers: template.metadata.finalizers }),
-      namespace: replicaSet.metadata?.namespace ?? '',
+      namespace: owner.metadata?.namespace ?? '',
       name: generatedName(`${base}-`, random),
       generateName: `${base}-`,
-      ownerReferences: [controllerRef(ReplicaSetKind, replicaSet)],
+      ownerReferences: [controllerRef(kind, owner)],
     },
     spec: structuredClone(template?.spec ?? { containers: [] }),
   };

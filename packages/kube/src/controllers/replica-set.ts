@@ -10,8 +10,8 @@ import { Pod as PodKind, ReplicaSet as ReplicaSetKind } from '../kinds/refs.ts';
 import { isStatus } from '../status-error.ts';
 import type { ControllerContext } from './context.ts';
 import { Controller, isNamespaceTerminating, keyOf, splitKey } from './controller.ts';
-import { Expectations } from './expectations.ts';
 import { canonicalJson } from './hash.ts';
+import { OwnedPods } from './owned-pods.ts';
 import { adoptionPatch, claim, controllerRef, controllerRefOf, releasePatch } from './owners.ts';
 import { isActive } from './pods.ts';
 import { planReplicas, podFor, replicaSetStatus } from './replica-set-plan.ts';
@@ -22,7 +22,7 @@ export class ReplicaSetController {
   readonly #events: EventRecorder;
   readonly #replicaSets: Informer<ReplicaSet>;
   readonly #pods: Informer<Pod>;
-  readonly #expectations: Expectations<Pod>;
+  readonly #ownedPods: OwnedPods;
   readonly #controller: Controller;
 
   constructor(context: ControllerContext) {
@@ -36,8 +36,7 @@ export class ReplicaSetController {
       name: 'replicaset-controller',
       reconcile: (key, signal) => this.#reconcile(key, signal),
     });
-    // Before the controller's own handler: what is expected is seen before it is looked at.
-    this.#expectations = new Expectations(this.#pods, this.#clock);
+    this.#ownedPods = new OwnedPods(context.client, ReplicaSetKind, this.#events, this.#pods, this.#clock);
     this.#controller.follow(this.#replicaSets, (event) => [keyOf(event.object)]);
     this.#controller.follow(this.#pods, (event) => [
       ...this.#ownersOf(event.object),
@@ -51,7 +50,7 @@ export class ReplicaSetController {
 
   async stop(): Promise<void> {
     await this.#controller.stop();
-    this.#expectations.close();
+    this.#ownedPods.close();
   }
 
   /** The keys of the ReplicaSets a pod concerns: its controller, or those that might adopt it. */
@@ -109,46 +108,20 @@ export class ReplicaSetController {
       case 'enough':
         return undefined;
       case 'create': {
-        const pods = Array.from({ length: step.count }, () => podFor(replicaSet, random));
+        const pods = Array.from({ length: step.count }, () => podFor(ReplicaSetKind, replicaSet, random));
         return this.#settle(
           replicaSet,
           'FailedCreate',
-          await Promise.allSettled(pods.map((pod) => this.#create(replicaSet, pod, signal))),
+          await Promise.allSettled(pods.map((pod) => this.#ownedPods.create(replicaSet, pod, signal))),
         );
       }
       case 'delete':
         return this.#settle(
           replicaSet,
           'FailedDelete',
-          await Promise.allSettled(step.pods.map((pod) => this.#delete(replicaSet, pod, signal))),
+          await Promise.allSettled(step.pods.map((pod) => this.#ownedPods.delete(replicaSet, pod, signal))),
         );
     }
-  }
-
-  async #create(replicaSet: ReplicaSet, pod: Pod, signal: AbortSignal): Promise<void> {
-    const { client } = this.#context;
-    const { name = '', namespace = '' } = pod.metadata ?? {};
-    await this.#expectations.created(
-      keyOf(pod),
-      () => client.create(PodKind, pod),
-      () => exists(client.get(PodKind, name, namespace)),
-      signal,
-    );
-    this.#events.event(ReplicaSetKind, replicaSet, 'Normal', 'SuccessfulCreate', `Created pod: ${name}`);
-  }
-
-  async #delete(replicaSet: ReplicaSet, pod: Pod, signal: AbortSignal): Promise<void> {
-    const { client } = this.#context;
-    const { name = '', namespace, uid = '' } = pod.metadata ?? {};
-    await this.#expectations.deleted(
-      keyOf(pod),
-      async () => {
-        // Gone already, or another pod of that name by now: the informer will say so.
-        if (!(await exists(client.delete(PodKind, name, namespace, { preconditions: { uid } })))) return;
-        this.#events.event(ReplicaSetKind, replicaSet, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
-      },
-      signal,
-    );
   }
 
   /** The first failure becomes an event and the ReplicaFailure condition. */
@@ -166,16 +139,5 @@ export class ReplicaSetController {
       lastTransitionTime: timestamp(this.#clock),
     };
     return { error, condition };
-  }
-}
-
-/** False when the answer is that there is no such object (any more). */
-async function exists(request: Promise<unknown>): Promise<boolean> {
-  try {
-    await request;
-    return true;
-  } catch (error) {
-    if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict')) return false;
-    throw error;
   }
 }

@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts';
 import type { ControllerContext } from './context.ts';
 import { DeploymentController } from './deployment.ts';
 import { GarbageCollector } from './garbage-collector.ts';
+import { JobController } from './job.ts';
 import { NamespaceController } from './namespace.ts';
 import { ReplicaSetController } from './replica-set.ts';
 import { ResourceMonitor } from './resource-monitor.ts';
@@ -50,6 +51,7 @@ export async function startControllers(options: StartControllersOptions): Promis
   const workloads = [
     new DeploymentController(context),
     new ReplicaSetController(context),
+    new JobController(context),
     new ServiceEndpointsController(context),
   ];
   const monitor = new ResourceMonitor(context, (kind, event) => {

@@ -16,6 +16,7 @@ export const Event = ref('', 'v1', 'Event', 'events');
 export const Node = ref('', 'v1', 'Node', 'nodes', false);
 export const Deployment = ref('apps', 'v1', 'Deployment', 'deployments');
 export const ReplicaSet = ref('apps', 'v1', 'ReplicaSet', 'replicasets');
+export const Job = ref('batch', 'v1', 'Job', 'jobs');
 export const EndpointSlice = ref('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices');
 export const Ingress = ref('networking.k8s.io', 'v1', 'Ingress', 'ingresses');
 export const CustomResourceDefinition = ref(

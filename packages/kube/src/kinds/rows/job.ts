@@ -46,7 +46,6 @@ export const jobRow: KindRow = {
   versions: ['v1'],
   storageVersion: 'v1',
   decoding: 'native',
-  notice: 'a Job runs no pods here yet: it is kept and shown, no more',
   subresources: { status: true },
   schema: obj({
     spec: jobSpec,
