@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { deployments, pods, twins } from './kubectl-table/deployments.ts';
+import { deployments, jobs, pods, twins } from './kubectl-table/deployments.ts';
 import { files, forms, serverSide } from './kubectl-table/files.ts';
 import { generators, rights } from './kubectl-table/generators.ts';
 import { type Line, words } from './kubectl-table/line.ts';
@@ -28,6 +28,7 @@ const CHAPTERS = [
   deployments,
   twins,
   pods,
+  jobs,
   meshKinds,
   legacy,
   operators,

@@ -59,6 +59,34 @@ metadata: {name: shop}
 spec: {host: shop, colour: red}
 `;
 
+const CRON_JOB = `
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: full}
+spec:
+  schedule: "0 0 1 1 *"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          volumes:
+          - {name: e, emptyDir: {medium: Memory, sizeLimit: 1Mi}}
+          - {name: c, configMap: {name: cm, items: [{key: a, path: b}]}}
+          - {name: s, secret: {secretName: s, defaultMode: 256}}
+          - {name: p, persistentVolumeClaim: {claimName: p}}
+          containers:
+          - name: c
+            image: x
+            env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}, {name: B, valueFrom: {configMapKeyRef: {name: c, key: k, optional: true}}}]
+            envFrom: [{secretRef: {name: s}}]
+            volumeMounts: [{name: e, mountPath: /e}, {name: c, mountPath: /c, subPath: b, readOnly: true}]
+            livenessProbe: {httpGet: {path: /x, port: http}, periodSeconds: 3}
+            readinessProbe: {tcpSocket: {port: 80}}
+            securityContext: {runAsNonRoot: true, capabilities: {drop: [ALL]}}
+            ports: [{name: http, containerPort: 80}]
+`;
+
 const route = (weights: readonly number[]) => `
 apiVersion: networking.istio.io/v1beta1
 kind: VirtualService
@@ -173,6 +201,17 @@ describe('kubectl', { skip: KUBECTL === undefined ? 'no kubectl: set KUBECTL or 
     assert.equal(await kubectl('get deploy quick -o jsonpath={.spec.replicas}'), '0');
     await kubectl('create service nodeport quick --tcp=80:8080');
     assert.equal(await kubectl('get svc quick -o jsonpath={.spec.ports[0].targetPort}'), '8080');
+  });
+
+  test('a job made from a cron job has all of its template, which kubectl sends as protobuf', async () => {
+    await kubectl('apply -f -', CRON_JOB);
+    await kubectl('create job full --from=cronjob/full');
+    const specOf = async (what: string, path: string) =>
+      JSON.parse(await kubectl(`get ${what} full -o jsonpath={${path}}`)) as unknown;
+    assert.deepEqual(
+      await specOf('job', '.spec.template.spec'),
+      await specOf('cronjob', '.spec.jobTemplate.spec.template.spec'),
+    );
   });
 
   test('runs a pod, reads its log, describes and deletes it', async () => {

@@ -130,10 +130,55 @@ export const pods: Chapter = {
     { run: 'get pods --field-selector=status.phase=Running -o name', out: 'pod/probe\n' },
     { run: 'get events --field-selector involvedObject.name=probe', out: /Normal +Started/ },
     { run: 'events --for pod/probe', out: /Started/ },
+    { run: 'exec probe -- printenv VERSION', out: 'v7\n' },
+    { run: 'exec -i probe -c probe -- cat', input: 'as it came', out: 'as it came' },
+    { run: "exec probe -- sh -c 'exit 3'", fails: true, err: /command terminated with exit code 3/ },
+    {
+      run: 'exec probe sh',
+      fails: true,
+      err: /exec \[POD\] \[COMMAND\] is not supported anymore|exec \[POD\] -- \[COMMAND\]/,
+    },
+    { run: 'cp probe:/etc/hosts hosts.txt' },
+    { run: 'create configmap hosts --from-file=hosts.txt', out: 'configmap/hosts created\n' },
+    { run: "get cm hosts -o jsonpath='{.data.hosts\\.txt}'", out: /10\.\d+\.\d+\.\d+\s+probe/ },
     { run: 'expose pod probe --port=80 --target-port=8080 --name=probe', out: 'service/probe exposed\n' },
     { run: 'run none --image=example.com/none --restart=Never', out: 'pod/none created\n' },
     { run: 'get pod none', out: /^none +0\/1 +(ErrImagePull|ImagePullBackOff) /m, until: true },
     { run: 'delete pod probe none --wait=true --grace-period=1', out: /pod "none" (force )?deleted/ },
     { run: 'delete svc probe', out: /deleted/ },
   ],
+};
+
+export const jobs: Chapter = {
+  about: 'a job runs to its end',
+  lines: [
+    { run: 'create job once --image=varka/demo-hello -- sh -c "echo done"', out: 'job.batch/once created\n' },
+    { run: 'wait --for=condition=Complete job/once --timeout=60s', out: 'job.batch/once condition met\n' },
+    { run: 'get jobs', out: row('once', 'Complete', '1/1') },
+    { run: 'logs job/once', out: 'done\n' },
+    { run: 'get pods -l job-name=once', out: /^once-\w{5} +0\/1 +Completed +0 /m },
+    { run: 'create -f never.yaml', out: 'job.batch/never created\n' },
+    { run: 'wait --for=condition=Failed job/never --timeout=60s', out: 'job.batch/never condition met\n' },
+    { run: 'describe job never', out: /BackoffLimitExceeded/ },
+    {
+      run: 'create cronjob tick --image=varka/demo-hello --schedule="0 0 1 1 *" -- sh -c "echo tick"',
+      err: /Warning: a CronJob starts no Jobs/,
+    },
+    { run: 'create job tock --from=cronjob/tick', out: 'job.batch/tock created\n' },
+    { run: 'wait --for=condition=Complete job/tock --timeout=60s', out: /condition met/ },
+    { run: 'delete job,cronjob --all', out: /"once" deleted/ },
+    { run: 'get pods -l job-name', err: /No resources found/, until: true },
+  ],
+  files: {
+    'never.yaml': `apiVersion: batch/v1
+kind: Job
+metadata: {name: never}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: never, image: varka/demo-hello, command: [sh, -c, exit 1]}]
+`,
+  },
 };

@@ -1,40 +1,21 @@
 // Field numbers of the Kubernetes messages that kubectl's own create commands send (k8s.io/api generated.proto).
-
-type Scalar = 'string' | 'base64' | 'bytes' | 'bool' | 'int' | 'time' | 'intOrString' | 'quantity';
-
-type FieldType =
-  | { readonly type: 'left out' }
-  | { readonly type: Scalar }
-  | { readonly type: 'map'; readonly values: { readonly type: Scalar } }
-  /** `inline`: its fields belong to the message around it (Go's embedded structs). */
-  | { readonly type: 'message'; readonly message: () => Message; readonly inline?: boolean };
-
-export type Field = FieldType & {
-  readonly name: string;
-  readonly repeated?: boolean;
-  /** A pointer in Go: its zero means something. Other fields' zeros mean "not set". */
-  readonly pointer?: boolean;
-};
-export type Message = Readonly<Record<number, Field>>;
-
-const text = (name: string): Field => ({ name, type: 'string' });
-const texts = (name: string): Field => ({ name, type: 'string', repeated: true });
-const bool = (name: string): Field => ({ name, type: 'bool' });
-const int = (name: string): Field => ({ name, type: 'int' });
-const boolPointer = (name: string): Field => ({ name, type: 'bool', pointer: true });
-const intPointer = (name: string): Field => ({ name, type: 'int', pointer: true });
-const time = (name: string): Field => ({ name, type: 'time' });
-const intOrString = (name: string): Field => ({ name, type: 'intOrString' });
-const map = (name: string, values: Scalar = 'string'): Field => ({ name, type: 'map', values: { type: values } });
-const one = (name: string, message: Message): Field => ({ name, type: 'message', message: () => message });
-const many = (name: string, message: Message): Field => ({
-  name,
-  type: 'message',
-  message: () => message,
-  repeated: true,
-});
-
-const inline = (message: Message): Field => ({ name: '', type: 'message', message: () => message, inline: true });
+import {
+  bool,
+  boolPointer,
+  type Field,
+  inline,
+  int,
+  intOrString,
+  intPointer,
+  type Message,
+  many,
+  map,
+  one,
+  text,
+  texts,
+  time,
+} from './protobuf-fields.ts';
+import { localReference, podSpec } from './protobuf-pod.ts';
 
 const ownerReference: Message = {
   1: text('kind'),
@@ -76,61 +57,6 @@ const objectReference: Message = {
   6: text('resourceVersion'),
   7: text('fieldPath'),
 };
-const localReference: Message = { 1: text('name') };
-
-const containerPort: Message = {
-  1: text('name'),
-  2: int('hostPort'),
-  3: int('containerPort'),
-  4: text('protocol'),
-  5: text('hostIP'),
-};
-
-const container: Message = {
-  1: text('name'),
-  2: text('image'),
-  3: texts('command'),
-  4: texts('args'),
-  5: text('workingDir'),
-  6: many('ports', containerPort),
-  7: many('env', { 1: text('name'), 2: text('value') }),
-  8: one('resources', { 1: map('limits', 'quantity'), 2: map('requests', 'quantity') }),
-  13: text('terminationMessagePath'),
-  14: text('imagePullPolicy'),
-  16: bool('stdin'),
-  17: bool('stdinOnce'),
-  18: bool('tty'),
-  20: text('terminationMessagePolicy'),
-};
-
-const podSpec: Message = {
-  2: many('containers', container),
-  3: text('restartPolicy'),
-  4: intPointer('terminationGracePeriodSeconds'),
-  5: intPointer('activeDeadlineSeconds'),
-  6: text('dnsPolicy'),
-  7: map('nodeSelector'),
-  8: text('serviceAccountName'),
-  9: text('serviceAccount'),
-  10: text('nodeName'),
-  11: bool('hostNetwork'),
-  12: bool('hostPID'),
-  13: bool('hostIPC'),
-  14: one('securityContext', {
-    2: intPointer('runAsUser'),
-    3: boolPointer('runAsNonRoot'),
-    5: intPointer('fsGroup'),
-    6: intPointer('runAsGroup'),
-  }),
-  15: many('imagePullSecrets', localReference),
-  16: text('hostname'),
-  17: text('subdomain'),
-  19: text('schedulerName'),
-  20: many('initContainers', container),
-  21: boolPointer('automountServiceAccountToken'),
-  24: text('priorityClassName'),
-};
-
 const servicePort: Message = {
   1: text('name'),
   2: text('protocol'),
@@ -190,6 +116,7 @@ const jobSpec: Message = {
   8: intPointer('ttlSecondsAfterFinished'),
   9: text('completionMode'),
   10: boolPointer('suspend'),
+  14: text('podReplacementPolicy'),
 };
 
 const typedReference: Message = { 1: text('apiGroup'), 2: text('kind'), 3: text('name') };

@@ -1,6 +1,7 @@
 // Reads Kubernetes' protobuf: `kubectl create namespace` and its like send nothing else since kubectl 1.32.
 import { StatusError } from '../status-error.ts';
-import { type Field, MESSAGES, type Message } from './protobuf-messages.ts';
+import type { Field, Message } from './protobuf-fields.ts';
+import { MESSAGES } from './protobuf-messages.ts';
 
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
