@@ -30,6 +30,11 @@ const PORTS = [
   { name: 'http', port: 80, nodePort: 30_402 },
   { name: 'dns', port: 53, nodePort: 30_403, protocol: 'UDP' },
 ];
+/** One number, twice. */
+const DNS = [
+  { name: 'udp', port: 53, protocol: 'UDP' },
+  { name: 'tcp', port: 53 },
+];
 
 describe('the entrances of a Service', () => {
   test('none for one of the cluster, a node port each, and the load balancer’s ports beside them', () => {
@@ -58,13 +63,18 @@ describe('the entrances of a Service', () => {
     });
     const denied = troubleOf({ code: 'EACCES', message: 'listen EACCES' }, '127.77.1.2:80');
     const troubles = new Map([
-      ['127.77.1.2:80', denied],
-      ['127.77.1.2:53', NOT_TCP],
+      ['127.77.1.2:80/TCP', denied],
+      ['127.77.1.2:53/UDP', NOT_TCP],
     ]);
     const { ingress } = loadBalancerStatus('127.77.1.2', entrances, troubles);
     assert.deepEqual(ingress[0]?.ports, [
       { port: 80, protocol: 'TCP', error: 'varka.dev/PortNotPermitted' },
       { port: 53, protocol: 'UDP', error: 'varka.dev/ProtocolNotCarried' },
+    ]);
+    const dns = entrancesOf(service({ type: 'LoadBalancer', ports: DNS }), '127.77.1.2');
+    assert.deepEqual(loadBalancerStatus('127.77.1.2', dns, troubles).ingress[0]?.ports, [
+      { port: 53, protocol: 'UDP', error: 'varka.dev/ProtocolNotCarried' },
+      { port: 53, protocol: 'TCP' },
     ]);
     assert.match(denied.message, /may not listen on 127\.77\.1\.2:80.*ip_unprivileged_port_start/);
   });

@@ -211,7 +211,9 @@ export class Front {
     { name, host, port }: Extract<FromSupervisor, { type: 'listen' }>,
   ): Promise<void> {
     try {
-      await supervisor.handOver({ name, server: await listenOn(host, port) });
+      const server = await listenOn(host, port);
+      // One that nobody takes any more would keep this process alive.
+      await supervisor.handOver({ name, server }).finally(() => server.close());
     } catch (error) {
       supervisor.refuse(name, { code: errorCode(error) ?? '', message: messageOf(error) });
     }

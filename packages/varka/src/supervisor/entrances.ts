@@ -19,6 +19,11 @@ export function addressOf({ host, port }: Pick<Entrance, 'host' | 'port'>): stri
   return `${host}:${port}`;
 }
 
+/** What there is once: TCP and UDP have ports of their own. */
+export function idOf(entrance: Entrance): string {
+  return `${addressOf(entrance)}/${entrance.protocol}`;
+}
+
 /** `balancerHost`: of a Service of type LoadBalancer. */
 export function entrancesOf({ spec }: Service, balancerHost: string | undefined): Entrance[] {
   if (spec?.type !== 'NodePort' && spec?.type !== 'LoadBalancer') return [];
@@ -61,6 +66,19 @@ export function troubleOf({ code, message }: ListenRefusal, address: string): Tr
   }
 }
 
+/** What the Service asks of its load balancer and does not get, in sentences. */
+export function unheeded({ spec }: Service, balancerHost: string): string[] {
+  const { loadBalancerIP = '', loadBalancerSourceRanges = [] } = spec ?? {};
+  return [
+    ...(loadBalancerIP === '' || loadBalancerIP === balancerHost
+      ? []
+      : [`spec.loadBalancerIP ${loadBalancerIP} cannot be had; the address is ${balancerHost}`]),
+    ...(loadBalancerSourceRanges.length === 0
+      ? []
+      : ['spec.loadBalancerSourceRanges is not carried out: whoever is on this machine may connect, and nobody else']),
+  ];
+}
+
 interface LoadBalancerStatus {
   readonly ingress: readonly {
     readonly ip: string;
@@ -69,7 +87,7 @@ interface LoadBalancerStatus {
   }[];
 }
 
-/** The ports are told when one of them has a trouble (core/v1 PortStatus). */
+/** The ports are told when one of them has a trouble, by `idOf` (core/v1 PortStatus). */
 export function loadBalancerStatus(
   ip: string,
   entrances: readonly Entrance[],
@@ -77,7 +95,7 @@ export function loadBalancerStatus(
 ): LoadBalancerStatus {
   const own = entrances.filter(({ type }) => type === 'LoadBalancer');
   const ports = own.map((entrance) => {
-    const trouble = troubles.get(addressOf(entrance));
+    const trouble = troubles.get(idOf(entrance));
     const { port, protocol } = entrance;
     return { port, protocol, ...(trouble === undefined ? {} : { error: trouble.code }) };
   });

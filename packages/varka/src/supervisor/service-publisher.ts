@@ -14,10 +14,12 @@ import {
   addressOf,
   type Entrance,
   entrancesOf,
+  idOf,
   loadBalancerStatus,
   NOT_TCP,
   type Trouble,
   troubleOf,
+  unheeded,
   wantsLoadBalancer,
 } from './entrances.ts';
 import { type HostListeners, ListenRefusedError } from './host-listeners.ts';
@@ -43,7 +45,7 @@ const TRY_AGAIN_MS = 30_000;
 /** What there is of a service on the host. */
 interface Presence {
   readonly entrances: readonly Entrance[];
-  /** By address. */
+  /** By `idOf` its entrance, as the troubles. */
   readonly open: Map<string, Publisher>;
   readonly troubles: ReadonlyMap<string, Trouble>;
 }
@@ -79,7 +81,7 @@ export class ServicePublisher {
       const { namespace, name: service } = splitKey(key);
       return entrances.map((entrance) => {
         const address = addressOf(entrance);
-        const error = troubles.get(address)?.message;
+        const error = troubles.get(idOf(entrance))?.message;
         const port = entrance.portName || String(entrance.servicePort);
         return { namespace, service, type: entrance.type, port, address, ...(error === undefined ? {} : { error }) };
       });
@@ -99,7 +101,10 @@ export class ServicePublisher {
       this.#warn(service, 'SyncLoadBalancerFailed', 'every address for load balancers is given away');
       return TRY_AGAIN_MS;
     }
-    await this.#writeStatus(service, host, presence);
+    if (await this.#writeStatus(service, host, presence)) {
+      for (const message of host === undefined ? [] : unheeded(service, host))
+        this.#warn(service, 'LoadBalancerNotAsAsked', message);
+    }
     return [...presence.troubles.values()].some((trouble) => trouble !== NOT_TCP) ? TRY_AGAIN_MS : undefined;
   }
 
@@ -108,25 +113,25 @@ export class ServicePublisher {
     const before = this.#present.get(key);
     const open = before?.open ?? new Map<string, Publisher>();
     const troubles = new Map<string, Trouble>();
-    const wanted = new Map(entrances.map((entrance) => [`${addressOf(entrance)}/${entrance.portName}`, entrance]));
+    const wanted = new Map(entrances.map((entrance) => [idOf(entrance), entrance]));
     for (const [id, publisher] of open) {
       if (wanted.has(id)) continue;
       publisher.close();
       open.delete(id);
     }
-    const presence: Presence = { entrances, open, troubles };
-    if (entrances.length === 0) this.#present.delete(key);
-    else this.#present.set(key, presence);
     for (const [id, entrance] of wanted) {
       const address = addressOf(entrance);
       if (open.has(id) || this.#options.published.has(address)) continue;
       const trouble = entrance.protocol === 'TCP' ? await this.#publish(key, id, entrance, open) : NOT_TCP;
       if (trouble === undefined) continue;
-      troubles.set(address, trouble);
-      const known = before?.troubles.get(address)?.message === trouble.message;
+      troubles.set(id, trouble);
+      const known = before?.troubles.get(id)?.message === trouble.message;
       if (service !== undefined && !known)
         this.#warn(service, 'PortNotPublished', `${entrance.type} ${address}: ${trouble.message}`);
     }
+    const presence: Presence = { entrances, open, troubles };
+    if (entrances.length === 0) this.#present.delete(key);
+    else this.#present.set(key, presence);
     return presence;
   }
 
@@ -154,13 +159,13 @@ export class ServicePublisher {
     }
   }
 
-  /** A Service that is no load balancer any more must not say that it is one. */
-  async #writeStatus(service: Service, host: string | undefined, presence: Presence): Promise<void> {
-    if (host === undefined && service.status?.loadBalancer?.ingress === undefined) return;
+  /** A Service that is no load balancer any more must not say that it is one. True when there was something to say. */
+  async #writeStatus(service: Service, host: string | undefined, presence: Presence): Promise<boolean> {
+    if (host === undefined && service.status?.loadBalancer?.ingress === undefined) return false;
     const { name = '', namespace } = service.metadata ?? {};
     const loadBalancer =
       host === undefined ? { ingress: null } : loadBalancerStatus(host, presence.entrances, presence.troubles);
-    if (saysAlready(service.status, { loadBalancer })) return;
+    if (saysAlready(service.status, { loadBalancer })) return false;
     try {
       await this.#options.client.patch(
         ServiceKind,
@@ -173,6 +178,7 @@ export class ServicePublisher {
       // Deleted in the meantime: there is nothing left to tell.
       if (!isStatus(error, 'NotFound')) throw error;
     }
+    return true;
   }
 
   #warn(service: Service, reason: string, message: string): void {
