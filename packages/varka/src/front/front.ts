@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { HostEngine } from '@varka/node/engine/host-engine.ts';
 import { createFabricDirectory, removeFabric } from '@varka/node/loopback/fabric-directory.ts';
 import type { UserImage } from '../config.ts';
-import { errorCode, messageOf, problem, profileFlag, VarkaError } from '../errors.ts';
+import { errorCode, messageOf, type Problem, problem, profileFlag, VarkaError } from '../errors.ts';
 import type { ManifestDocument } from '../manifests/read.ts';
 import type { Profile } from '../profile.ts';
 import type { FromSupervisor, MeshStatus, Phase, ProgressEvent, SandboxConfig, StatusDocument } from '../protocol.ts';
@@ -55,6 +55,8 @@ export interface Ready {
   readonly firstAnswer: FirstAnswer | undefined;
 }
 
+type ReadyMessage = Extract<FromSupervisor, { type: 'ready' }>;
+
 /** An orderly stop gives pods their time to finish; after this everything is ended. */
 const STOP_TIMEOUT_MS = 15_000;
 const STALE_TIMEOUT_MS = 5_000;
@@ -97,7 +99,7 @@ export class Front {
   /** Rejects with a `VarkaError` when the mesh cannot start; then nothing is left of it. */
   async start(): Promise<Ready> {
     try {
-      const { promise, resolve, reject } = Promise.withResolvers<Extract<FromSupervisor, { type: 'ready' }>>();
+      const { promise, resolve, reject } = Promise.withResolvers<ReadyMessage>();
       promise.catch(() => undefined); // it may fail before it is waited for, and is waited for in any case
       this.#opening = this.#open();
       await this.#opening;
@@ -168,10 +170,7 @@ export class Front {
     });
   }
 
-  async #launch(
-    onReady: (message: Extract<FromSupervisor, { type: 'ready' }>) => void,
-    onFailure: (error: unknown) => void,
-  ): Promise<void> {
+  async #launch(onReady: (message: ReadyMessage) => void, onFailure: (error: unknown) => void): Promise<void> {
     const { profile, documents, namespace, waitSeconds } = this.#options;
     const images = await this.#userImages.take(this.#options.images);
     const config = {
@@ -196,14 +195,41 @@ export class Front {
       else if (message.type === 'engine') void this.#askEngine(supervisor, message);
       else if (message.type === 'listen') void this.#listenFor(supervisor, message);
       else if (message.type === 'ready') onReady(message);
-      else if (message.type === 'fatal') onFailure(new VarkaError(message.problem));
+      else if (message.type !== 'fatal') return;
+      else if (this.#canDoWithout(message.problem))
+        this.#startWithout(message.problem, supervisor, onReady, onFailure).catch(onFailure);
+      else onFailure(new VarkaError(message.problem));
     });
     closeSync(log);
     this.#supervisor = supervisor;
     this.#userImages.watch((entries) => supervisor.replaceImages(entries));
     await this.#writeRuntime();
-    void supervisor.exited.then((detail) => this.#supervisorGone(detail, onFailure));
-    Promise.all(this.#listeners.map((listener) => supervisor.handOver(listener))).catch(onFailure);
+    const isCurrent = (): boolean => this.#supervisor === supervisor;
+    void supervisor.exited.then((detail) => isCurrent() && this.#supervisorGone(detail, onFailure));
+    Promise.all(this.#listeners.map((listener) => supervisor.handOver(listener))).catch(
+      (error: unknown) => isCurrent() && onFailure(error),
+    );
+  }
+
+  /** Namespaces could be made, but what pods need in them is missing: found out only inside. */
+  #canDoWithout({ name }: Problem): boolean {
+    return name === 'no-pod-network' && this.#options.sandbox === 'auto' && this.#sandbox.kind === 'netns';
+  }
+
+  async #startWithout(
+    { what, why }: Problem,
+    supervisor: SupervisorProcess,
+    onReady: (message: ReadyMessage) => void,
+    onFailure: (error: unknown) => void,
+  ): Promise<void> {
+    this.#supervisor = undefined;
+    await supervisor.kill();
+    // The sockets went with it.
+    const reopen = async (listener: Listener) => ({ ...listener, server: await listenOn('127.0.0.1', listener.port) });
+    this.#listeners = await Promise.all(this.#listeners.map(reopen));
+    this.#sandbox = { kind: 'loopback', reason: `${what}; ${why}` };
+    this.#tellSandbox(0);
+    await this.#launch(onReady, onFailure);
   }
 
   async #listenFor(
