@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { processEntry, processTable, signalProcess } from '../sandbox/processes.ts';
+import { bootId, processEntry, processTable, signalProcess } from '../sandbox/processes.ts';
 
 /** In the environment of every process of a pod: NETWORK:ADDRESS. */
 export const POD_VARIABLE = 'VARKA_POD';
@@ -55,11 +55,6 @@ function recordedSessions(network: string): Set<number> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Set();
     throw error;
   }
-}
-
-/** Numbers of processes begin anew with every boot. */
-function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
 function markTest(mark: string, isPrefix: boolean): (pid: number) => boolean {

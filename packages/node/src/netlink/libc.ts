@@ -1,33 +1,48 @@
 // The handful of libc calls that Node has no words for: namespaces, mounts, raw sockets.
 import { closeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
-import koffi from 'koffi';
 
-// The C library Node itself is linked to, glibc or musl: nothing is looked up by file name.
-const libc = koffi.load(null);
+type Koffi = typeof import('koffi');
+
+let koffi: Koffi | undefined;
+
+/** Loaded by the first call: commands that only look at processes do without the foreign-function library. */
+function library(): Koffi {
+  koffi ??= createRequire(import.meta.url)('koffi') as Koffi;
+  return koffi;
+}
+
+/** Of the C library Node itself is linked to, glibc or musl or another system's, which may lack some of these. */
+function call(signature: string): (...args: unknown[]) => number {
+  let loaded: ((...args: unknown[]) => number) | undefined;
+  return (...args) => {
+    loaded ??= library().load(null).func(signature) as (...args: unknown[]) => number;
+    return loaded(...args);
+  };
+}
 
 const raw = {
-  unshare: libc.func('int unshare(int flags)'),
-  setns: libc.func('int setns(int fd, int type)'),
-  mount: libc.func(
-    'int mount(const char *source, const char *target, const char *type, ulong flags, const char *data)',
-  ),
-  sethostname: libc.func('int sethostname(const char *name, size_t length)'),
-  fchdir: libc.func('int fchdir(int fd)'),
-  socket: libc.func('int socket(int domain, int type, int protocol)'),
-  bind: libc.func('int bind(int fd, const void *address, uint length)'),
-  sendto: libc.func(
+  unshare: call('int unshare(int flags)'),
+  setns: call('int setns(int fd, int type)'),
+  mount: call('int mount(const char *source, const char *target, const char *type, ulong flags, const char *data)'),
+  sethostname: call('int sethostname(const char *name, size_t length)'),
+  fchdir: call('int fchdir(int fd)'),
+  socket: call('int socket(int domain, int type, int protocol)'),
+  bind: call('int bind(int fd, const void *address, uint length)'),
+  sendto: call(
     'long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint addressLength)',
   ),
-  recv: libc.func('long recv(int fd, void *data, size_t length, int flags)'),
-  pipe2: libc.func('int pipe2(void *fds, int flags)'),
-  fcntl: libc.func('int fcntl(int fd, int command, long argument)'),
-  waitpid: libc.func('int waitpid(int pid, void *status, int options)'),
-  posix_openpt: libc.func('int posix_openpt(int flags)'),
-  grantpt: libc.func('int grantpt(int fd)'),
-  unlockpt: libc.func('int unlockpt(int fd)'),
-  ptsname_r: libc.func('int ptsname_r(int fd, void *name, size_t length)'),
-  ioctl: libc.func('int ioctl(int fd, ulong request, const void *argument)'),
+  recv: call('long recv(int fd, void *data, size_t length, int flags)'),
+  pipe2: call('int pipe2(void *fds, int flags)'),
+  pipe: call('int pipe(void *fds)'),
+  fcntl: call('int fcntl(int fd, int command, long argument)'),
+  waitpid: call('int waitpid(int pid, void *status, int options)'),
+  posix_openpt: call('int posix_openpt(int flags)'),
+  grantpt: call('int grantpt(int fd)'),
+  unlockpt: call('int unlockpt(int fd)'),
+  ptsname_r: call('int ptsname_r(int fd, void *name, size_t length)'),
+  ioctl: call('int ioctl(int fd, ulong request, const void *argument)'),
 };
 
 export const CLONE_FS = 0x00000200;
@@ -79,7 +94,7 @@ export class KernelError extends Error {
 }
 
 function check(result: number, doing: string): number {
-  if (result < 0) throw new KernelError(doing, koffi.errno());
+  if (result < 0) throw new KernelError(doing, library().errno());
   return result;
 }
 
@@ -132,7 +147,9 @@ export function receive(fd: number, into: Buffer, doing: string): number {
 /** A FIFO, as a container's output is: unlike Node's socket pairs it can be opened again as /dev/stdout. */
 export function pipe(): { read: number; write: number } {
   const fds = Buffer.alloc(8);
-  check(raw.pipe2(fds, O_CLOEXEC), 'make a pipe for a container’s output');
+  // Elsewhere Node itself keeps descriptors from what it starts.
+  const made = process.platform === 'linux' ? raw.pipe2(fds, O_CLOEXEC) : raw.pipe(fds);
+  check(made, 'make a pipe for a container’s output');
   return { read: fds.readInt32LE(0), write: fds.readInt32LE(4) };
 }
 

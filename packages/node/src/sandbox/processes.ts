@@ -1,4 +1,5 @@
-// The processes this kernel shows us, and the two things a supervisor owes them: an end, and a burial.
+// The processes this machine shows us, and the two things a supervisor owes them: an end, and a burial.
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { reap } from '../netlink/libc.ts';
 
@@ -7,12 +8,14 @@ export interface ProcessEntry {
   readonly state: string;
   readonly parent: number;
   readonly session: number;
-  /** Since the machine started, in clock ticks; with the number it names one process. */
+  /** Since the machine started, in clock ticks, or without /proc a date; with the number it names one process. */
   readonly startTime: string;
   /** CPU time of its own and of children that it has waited for, in clock ticks. */
   readonly ticks: number;
 }
 
+/** USER_HZ, which every Linux has; elsewhere made so. */
+const TICKS_PER_SECOND = 100;
 /** Among what follows the session: field 22 of all. */
 const START_TIME = 15;
 /** Fields 14 to 17: utime, stime, cutime, cstime. */
@@ -29,17 +32,22 @@ export function parseStat(stat: string): ProcessEntry | undefined {
 }
 
 export function processTable(): ProcessEntry[] {
+  if (process.platform !== 'linux') return processesByPs();
   const table: ProcessEntry[] = [];
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
-    const found = processEntry(entry);
+    const found = entryOf(entry);
     if (found !== undefined) table.push(found);
   }
   return table;
 }
 
 /** undefined when there is no such process any more. */
-export function processEntry(pid: string | number): ProcessEntry | undefined {
+export function processEntry(pid: number): ProcessEntry | undefined {
+  return process.platform === 'linux' ? entryOf(String(pid)) : processesByPs(pid)[0];
+}
+
+function entryOf(pid: string): ProcessEntry | undefined {
   try {
     return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
   } catch (error) {
@@ -48,6 +56,35 @@ export function processEntry(pid: string | number): ProcessEntry | undefined {
     if (code === 'ENOENT' || code === 'ESRCH') return undefined;
     throw error;
   }
+}
+
+/** By POSIX's program, where there is no /proc. Sessions do not show there: a leader's process group stands for its own. */
+export function processesByPs(pid?: number): ProcessEntry[] {
+  const whom = pid === undefined ? ['-A'] : ['-p', String(pid)];
+  const listing = spawnSync('ps', [...whom, '-o', 'pid=,ppid=,pgid=,state=,time=,lstart='], {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C' },
+    maxBuffer: 16 << 20,
+  });
+  return listing.stdout.split('\n').flatMap((line) => {
+    const [number, parent, group, state = '', time = '', ...started] = line.trim().split(/\s+/);
+    if (number === undefined || number === '') return [];
+    const numbers = { pid: Number(number), parent: Number(parent), session: Number(group) };
+    return [{ ...numbers, state: state.slice(0, 1), startTime: started.join('-'), ticks: ticksOf(time) }];
+  });
+}
+
+/** ps(1): [[DD-]hh:]mm:ss[.cc]. */
+function ticksOf(time: string): number {
+  const [days, clock] = time.includes('-') ? time.split('-') : ['0', time];
+  const seconds = (clock ?? '').split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
+  return Math.round((Number(days) * 86_400 + seconds) * TICKS_PER_SECOND);
+}
+
+/** Of the machine's start: numbers of processes and their times begin anew with every one. */
+export function bootId(): string {
+  if (process.platform === 'linux') return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  return spawnSync('sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8' }).stdout.trim().replace(/\W+/g, '-');
 }
 
 /** False when there is no such process any more. */

@@ -24,6 +24,8 @@ export type LockResult =
 /** Far longer than it takes to read one file and remove it. */
 const TURNSTILE_TIMEOUT_MS = 5_000;
 const TURNSTILE_PAUSE_MS = 5;
+const FIRST_TURNSTILE_PORT = 40_000;
+const TURNSTILE_PORTS = 9_000;
 
 function parse(text: string): LockHolder | undefined {
   try {
@@ -68,14 +70,18 @@ function tryLink(draft: string, path: string): boolean {
 /**
  * Only one process at a time may look at a dead holder's lock and take it away, or the slower of two would take away the
  * faster one's new lock. A socket in Linux's abstract namespace is such a turnstile: it has no file and goes with its
- * process.
+ * process. So does a port, where there is no such namespace; others may happen to use that one, which makes it second.
  */
 async function alone<T>(path: string, action: () => T): Promise<T> {
-  const name = `\0varka-${createHash('sha256').update(path).digest('hex')}`;
+  const hash = createHash('sha256').update(path).digest();
+  const turnstile =
+    process.platform === 'linux'
+      ? { path: `\0varka-${hash.toString('hex')}` }
+      : { host: '127.0.0.1', port: FIRST_TURNSTILE_PORT + (hash.readUInt16BE() % TURNSTILE_PORTS) };
   const deadline = performance.now() + TURNSTILE_TIMEOUT_MS;
   for (;;) {
     const server = createServer();
-    server.listen(name);
+    server.listen(turnstile);
     try {
       await once(server, 'listening');
     } catch (error) {
@@ -102,7 +108,7 @@ function removeStale(path: string): { holder: LockHolder | undefined } | undefin
 
 export async function acquireLock(path: string, startedAt: string): Promise<LockResult> {
   const me = identify(process.pid);
-  if (me === undefined) throw new Error('/proc does not show this process');
+  if (me === undefined) throw new Error('this process is not among those that the system shows');
   const mine = JSON.stringify({ ...me, startedAt } satisfies LockHolder);
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, mine, { mode: 0o600 });

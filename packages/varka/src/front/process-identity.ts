@@ -1,30 +1,20 @@
 // Which process it was, so that a number that the system has given to another process since is not taken for it.
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { bootId, processEntry } from '@varka/node/sandbox/processes.ts';
 
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Clock ticks from boot to the process's start: field 22 of /proc/PID/stat, see proc_pid_stat(5). */
+  /** Clock ticks from boot to the process's start; without /proc a date and time. */
   readonly startTime: string;
   /** Ticks begin anew with every boot. */
   readonly bootId: string;
 }
 
+/** undefined when it has ended, a zombie too. */
 function startTimeOf(pid: number): string | undefined {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    return undefined; // gone, which is an answer
-  }
-  // The command name may hold spaces and brackets, so fields are counted from its closing bracket: state is field 3.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const state = fields[0];
-  return state === 'Z' || state === 'X' ? undefined : fields[19];
-}
-
-function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const entry = processEntry(pid);
+  return entry === undefined || entry.state === 'Z' || entry.state === 'X' ? undefined : entry.startTime;
 }
 
 export function identify(pid: number): ProcessIdentity | undefined {
