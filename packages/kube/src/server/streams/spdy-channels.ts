@@ -62,11 +62,19 @@ export async function spdyChannels(upgrade: Upgrade, options: ChannelOptions): P
     onResize: (listener) => readSizes(streams.get('resize'), listener),
     finish: async (status: Status) => {
       if (gone.signal.aborted) return;
-      error?.end(JSON.stringify(status));
-      for (const stream of streams.values()) stream.end();
+      error?.write(JSON.stringify(status));
+      await Promise.all([...streams.values()].map(ending));
       await session.close();
     },
   };
+}
+
+/** Resolves when the client has been told. */
+function ending(stream: SpdyStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once('close', resolve);
+    stream.end(() => resolve());
+  });
 }
 
 /** One JSON object a line. */

@@ -69,16 +69,18 @@ export function decodeHeaders(bytes: Buffer): Headers {
 /** The blocks of one connection's one direction, in their order: each is told in terms of those before. */
 export class HeaderInflater {
   readonly #inflate: Inflate = createInflate({ dictionary: DICTIONARY });
-  #overflow: ((error: Error) => void) | undefined;
+  #fail: (error: SpdyError) => void = () => undefined;
   #size = 0;
   #parts: Buffer[] = [];
 
   constructor() {
     this.#inflate.on('data', (part: Buffer) => {
       this.#size += part.length;
-      if (this.#size > MAX_HEADERS) this.#overflow?.(new SpdyError(`headers of more than ${MAX_HEADERS} bytes`));
-      else this.#parts.push(part);
+      if (this.#size <= MAX_HEADERS) this.#parts.push(part);
+      else this.#fail(new SpdyError(`headers of more than ${MAX_HEADERS} bytes`));
     });
+    this.#inflate.on('error', (error) => this.#fail(new SpdyError(`headers that are no zlib data: ${error.message}`)));
+    this.#inflate.on('end', () => this.#fail(new SpdyError('headers behind the end of their zlib data')));
   }
 
   /** One at a time. Rejects with a SpdyError, after which the connection's headers cannot be read any more. */
@@ -86,20 +88,15 @@ export class HeaderInflater {
     this.#size = 0;
     this.#parts = [];
     await new Promise<void>((resolve, reject) => {
-      this.#overflow = reject;
-      this.#inflate.once('error', (error) =>
-        reject(new SpdyError(`a header block that is no zlib data: ${error.message}`)),
-      );
+      this.#fail = reject;
       this.#inflate.write(block);
-      // All output of a block is out before its flush is over (Z_SYNC_FLUSH, as the sender does at a block's end).
-      this.#inflate.flush(() => resolve());
+      // What a block unfolds to is given out before its flush is over, in this turn of the loop at the latest.
+      this.#inflate.flush(() => setImmediate(resolve));
     });
-    this.#inflate.removeAllListeners('error');
     return decodeHeaders(Buffer.concat(this.#parts));
   }
 
   close(): void {
-    this.#inflate.on('error', () => undefined);
     this.#inflate.destroy();
   }
 }

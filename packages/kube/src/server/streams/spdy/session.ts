@@ -33,15 +33,20 @@ export class SpdySession {
     this.#socket = socket;
     this.#onStream = onStream;
     socket.on('error', () => undefined); // 'close' follows
-    this.closed = this.#run();
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        // Whoever waits for room in a stream is let go by that.
+        for (const stream of this.#streams.values()) stream.destroy();
+        resolve();
+      });
+    });
+    void this.#run();
   }
 
   /** Sends what is on its way, then ends the connection. */
   async close(): Promise<void> {
-    this.#socket.end();
-    const late = setTimeout(() => this.#socket.destroy(), CLOSE_PATIENCE_MS);
+    this.#end();
     await this.closed;
-    clearTimeout(late);
   }
 
   async #run(): Promise<void> {
@@ -49,20 +54,27 @@ export class SpdySession {
       this.#pings += 2; // a server's are even
       this.#send(encode({ type: 'ping', id: this.#pings % 2 ** 32 }));
     }, PING_INTERVAL_MS).unref();
+    const chunks: AsyncIterable<Buffer> = this.#socket.iterator({ destroyOnReturn: false });
     try {
-      for await (const chunk of this.#socket as AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
         for (const frame of this.#frames.read(chunk)) await this.#take(frame);
       }
     } catch (error) {
-      if (error instanceof SpdyError) {
-        this.#socket.end(encode({ type: 'goAway', lastStream: this.#lastStream, status: PROTOCOL_ERROR }));
-      }
-    } finally {
-      clearInterval(pings);
-      for (const stream of this.#streams.values()) stream.destroy();
-      this.#inflater.close();
-      this.#socket.destroy();
+      if (error instanceof SpdyError)
+        this.#send(encode({ type: 'goAway', lastStream: this.#lastStream, status: PROTOCOL_ERROR }));
     }
+    clearInterval(pings);
+    this.#inflater.close();
+    for (const stream of this.#streams.values()) stream.destroy();
+    this.#end();
+    if (this.#socket.writableFinished) this.#socket.destroy();
+    else this.#socket.once('finish', () => this.#socket.destroy());
+  }
+
+  #end(): void {
+    this.#socket.end();
+    const late = setTimeout(() => this.#socket.destroy(), CLOSE_PATIENCE_MS);
+    this.#socket.once('close', () => clearTimeout(late));
   }
 
   async #take(frame: Frame): Promise<void> {
