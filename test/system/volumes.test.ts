@@ -163,11 +163,33 @@ metadata: { name: orders }
 spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }
 ---${pod('writer', 'echo 42 > /varka-orders/last')}`);
       await kubectl.hasStatus('writer', 'Completed');
-      assert.match(await kubectl.run('get', 'pvc', 'orders', '--no-headers'), /^orders\s+Bound\s+1Gi\s+RWO/);
+      assert.match(await kubectl.run('get', 'pvc', 'orders', '--no-headers'), /^orders\s+Bound\s+pvc-\S+\s+1Gi\s+RWO/);
       await kubectl.run('delete', 'pod', 'writer');
       await kubectl.apply(pod('reader', 'cat /varka-orders/last'));
       await kubectl.hasStatus('reader', 'Completed');
       assert.equal(await kubectl.run('logs', 'reader'), '42\n');
+    });
+
+    test('a projected token is the pod’s account’s, and its own to read', async () => {
+      await kubectl.apply(`
+apiVersion: v1
+kind: Pod
+metadata: { name: caller }
+spec:
+  volumes: [{ name: token, projected: { sources: [{ serviceAccountToken: { path: token, expirationSeconds: 600 } }] } }]
+  containers:
+    - name: main
+      image: example/shell
+      args: [exec sleep 1000]
+      volumeMounts: [{ name: token, mountPath: /var/run/secrets/varka-tokens }]
+`);
+      await kubectl.run('wait', '--for=condition=Ready', 'pod/caller', '--timeout=20s');
+      const path = '/var/run/secrets/varka-tokens/token';
+      assert.equal(await kubectl.run('exec', 'caller', '--', 'stat', '-L', '-c', '%a', path), '600\n');
+      const token = await kubectl.run('exec', 'caller', '--', 'cat', path);
+      const { api } = await mesh.status();
+      const asItself = ['--kubeconfig=/dev/null', `--server=${api}`, '--insecure-skip-tls-verify', `--token=${token}`];
+      assert.match(await kubectl.run(...asItself, 'auth', 'whoami'), /system:serviceaccount:default:default/);
     });
 
     test('an unknown image says what to add, and saving varka.yaml is enough', async () => {
@@ -251,6 +273,7 @@ spec:
       kubectl.run('get', '--raw', `/api/v1/namespaces/default/pods/web:8080/proxy/${path}`);
     assert.equal(await get('who'), 'the image\n');
     assert.equal(await get('page'), 'a volume\n');
+    assert.equal(await kubectl.run('exec', 'web', '--', 'ls', '/www'), 'page\nwho\n');
     assert.match(
       await kubectl.run('get', 'pod', 'web', '-o', 'jsonpath={.status.containerStatuses[0].imageID}'),
       /^sha256:/,

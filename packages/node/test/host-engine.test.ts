@@ -84,7 +84,7 @@ test('an image is found by its full and its short name, unpacked once, and descr
     defaultArgs: ['--port', '80'],
     env: { PATH: '/bin', EMPTY: '', URL: 'http://x?a=b' },
     workingDir: '/srv',
-    root: { id: ID, directory },
+    root: { id: ID, directory, local: true },
   });
   assert.deepEqual(again, program);
   assert.equal(readFileSync(join(directory, 'bin/app'), 'utf8'), 'hi\n');
@@ -112,6 +112,13 @@ for (const [engineName, listed, asked, found] of names) {
     assert.equal((await engine.find(asked)) !== undefined, found);
   });
 }
+
+test('what a registry has is told from what was built here', async (t) => {
+  const listing = `echo "${ID} docker.io/my/pulled v1 sha256:77"; echo "${ID} localhost/my/built v1 sha256:88"`;
+  const { engine } = fake(t, { podman: { ...whole('x'), images: listing } });
+  assert.equal((await engine.find('my/pulled:v1'))?.root?.local, false);
+  assert.equal((await engine.find('my/pulled@sha256:77'))?.root?.local, false);
+});
 
 test('with both installed an image of either is found', async (t) => {
   const { engine, calls } = fake(t, { podman: { images: 'exit 0' }, docker: whole('my/app') });

@@ -176,14 +176,16 @@ describe('a container’s program', () => {
   });
 
   describe('with a container engine', () => {
-    const image: ImageProgram = { entrypoint: ['/init'], root: { id: 'sha256:1', directory: '/images/1' } };
+    const rootOf = (local: boolean) => ({ id: 'sha256:1', directory: '/images/1', local });
+    const image: ImageProgram = { entrypoint: ['/init'], root: rootOf(false) };
     /** An engine that has these images, and can fetch those. */
     function engineWith(present: string[], fetchable: string[] = []): ContainerEngine & { pulled: string[] } {
       const pulled: string[] = [];
       return {
         pulled,
         name: 'podman',
-        find: async (name) => (present.includes(name) ? image : undefined),
+        find: async (name) =>
+          present.includes(name) ? { ...image, root: rootOf(name.startsWith('built/')) } : undefined,
         pull: async (name) => {
           pulled.push(name);
           if (!fetchable.includes(name)) throw new Error(`podman pull ${name}: no such host`);
@@ -208,8 +210,8 @@ describe('a container’s program', () => {
       await of({ image: 'x/there:v1', pullPolicy: 'Always' }, engine);
       await of({ image: 'demo/app', pullPolicy: 'Always' }, engine);
       assert.deepEqual(engine.pulled, ['x/missing:v1', 'x/there:v1']);
-      const local = engineWith(['localhost/app']);
-      await of({ image: 'localhost/app', pullPolicy: 'Always' }, local);
+      const local = engineWith(['built/app']);
+      await of({ image: 'built/app', pullPolicy: 'Always' }, local);
       assert.deepEqual(local.pulled, []);
     });
 

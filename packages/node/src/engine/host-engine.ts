@@ -20,6 +20,7 @@ interface LocalImage {
   readonly program: string;
   /** `sha256:…` */
   readonly id: string;
+  readonly local: boolean;
 }
 
 /** The part of an OCI image's config that says how to run it. */
@@ -54,7 +55,9 @@ export class HostEngine implements ContainerEngine {
     const found = namesOf(image)
       .map((name) => images.get(name))
       .find((one) => one !== undefined);
-    return found === undefined ? undefined : this.#unpacked(found);
+    if (found === undefined) return undefined;
+    const { id, local } = found;
+    return { ...(await this.#unpacked(found)), root: { id, directory: this.#directoryOf(id), local } };
   }
 
   async pull(image: string): Promise<void> {
@@ -82,12 +85,17 @@ export class HostEngine implements ContainerEngine {
         const [id = '', repository = '', tag = '', digest = ''] = line.trim().split(' ');
         const named = parseImage(repository)?.repository;
         if (named === undefined || id === '') continue;
-        for (const name of [`${named}:${tag}`, `${named}@${digest}`]) {
-          if (!images.has(name)) images.set(name, { program, id: id.startsWith('sha256:') ? id : `sha256:${id}` });
-        }
+        // podman keeps what it built under localhost, docker gives it no digest before it is pushed.
+        const local = named.startsWith('localhost/') || digest === '<none>';
+        const image = { program, id: id.startsWith('sha256:') ? id : `sha256:${id}`, local };
+        for (const name of [`${named}:${tag}`, `${named}@${digest}`]) if (!images.has(name)) images.set(name, image);
       }
     }
     return images;
+  }
+
+  #directoryOf(id: string): string {
+    return join(this.#cache, id.replace(':', '-'));
   }
 
   #unpacked(image: LocalImage): Promise<ImageProgram> {
@@ -101,7 +109,7 @@ export class HostEngine implements ContainerEngine {
   }
 
   async #unpack({ program, id }: LocalImage): Promise<ImageProgram> {
-    const directory = join(this.#cache, id.replace(':', '-'));
+    const directory = this.#directoryOf(id);
     const [answer] = JSON.parse(await ask(program, ['image', 'inspect', id], ASK_TIMEOUT_MS)) as [
       { Config?: ImageConfig },
     ];
@@ -112,7 +120,6 @@ export class HostEngine implements ContainerEngine {
       defaultArgs: Cmd ?? [],
       env: Object.fromEntries((Env ?? []).map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string])),
       workingDir: WorkingDir || '/',
-      root: { id, directory },
     };
   }
 

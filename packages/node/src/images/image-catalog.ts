@@ -26,6 +26,8 @@ export interface ImageRoot {
   readonly id: string;
   /** Where its files are on this machine. Read only: they are every container's. */
   readonly directory: string;
+  /** Built on this machine: no registry has it. */
+  readonly local: boolean;
 }
 
 /** One row: the image's repository without tag or digest, `*` allowed for any run of characters but `/`. */

@@ -80,7 +80,7 @@ export class ImageResolver {
   async #ofEngine(use: ImageUse, onPull: () => void): Promise<Resolution> {
     const { image, pullPolicy } = use;
     const present = await this.#engine.find(image);
-    if (present !== undefined && (pullPolicy !== 'Always' || isLocal(image))) return { program: present };
+    if (present !== undefined && (pullPolicy !== 'Always' || present.root?.local === true)) return { program: present };
     if (pullPolicy === 'Never') {
       const message = `Container image "${image}" is not present with pull policy of Never`;
       throw new ImageError('ErrImageNeverPull', `${message}; ${advice(use, this.#engine.name)}`);
@@ -108,9 +108,6 @@ function annotationsOf(use: ImageUse): Annotated {
     throw error;
   }
 }
-
-/** podman's name for what was built here: there is no registry to ask. */
-const isLocal = (image: string): boolean => image.startsWith('localhost/');
 
 function unknown(use: ImageUse, engine: string | undefined): string {
   return `no program on this machine stands in for image "${use.image}": ${advice(use, engine)}`;
