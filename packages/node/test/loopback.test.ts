@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { passes, refusal } from './support/unshared.ts';
 
-const SUITES = ['sandbox', 'terminal', 'pods', 'pod-end', 'services', 'dns'];
+const SUITES = ['sandbox', 'terminal', 'commands', 'pods', 'pod-end', 'services', 'dns'];
 const scriptOf = (name: string): string => fileURLToPath(new URL(`./inside/${name}.ts`, import.meta.url));
 
 describe('where namespaces are refused', { concurrency: 2 }, () => {

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { passes, refusal, start } from './support/unshared.ts';
 
-const SUITES = ['sandbox', 'terminal', 'mounts', 'volumes', 'pods', 'pod-end', 'services', 'dns'];
+const SUITES = ['sandbox', 'terminal', 'commands', 'mounts', 'volumes', 'pods', 'pod-end', 'services', 'dns'];
 const scriptOf = (name: string): string => fileURLToPath(new URL(`./inside/${name}.ts`, import.meta.url));
 
 for (const mode of ['root', 'user'] as const) {
