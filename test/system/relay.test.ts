@@ -193,6 +193,22 @@ describe('relay, as it was written before there were Gateways', { skip }, () => 
     () => ({ fetch: async (_, path, init) => fetch(`${(await walk.mesh.status()).gateway.http}${path}`, init) }),
     MIDDLEWARES,
   );
+
+  test('its rules, one after the other', async (t) => {
+    const rule = (file: string) => walk.kubectl(['apply', '-f', join(ROOT, 'demos/relay/legacy-routing', file)]);
+    const url = `${(await walk.mesh.status()).gateway.http}/`;
+    await rule('1-prod.yaml');
+    await eventually('the rule is live', PATIENCE_MS, async () => (await middlewaresOf(url)).length === 1 || undefined);
+    assert.deepEqual(await middlewaresOf(url), ['middleware-prod']);
+    await rule('2-retry.yaml');
+    await expectWholePages(t, url);
+    await rule('3-canary.yaml');
+    const word = { 'x-dev-user': 'super-secret' };
+    await eventually('the rule is live', PATIENCE_MS, async () =>
+      (await middlewareOf(url, word)) === 'middleware-canary' ? true : undefined,
+    );
+    assert.deepEqual(await middlewaresOf(url), ['middleware-prod']);
+  });
 });
 
 describe('seed 2', { skip: skip || skipUnless(seedPeer) }, () => {
