@@ -172,6 +172,46 @@ describe('speaking in the name of others', () => {
     assert.deepEqual(record(record(self.body['status'])['userInfo'])['groups'], ['system:authenticated']);
   });
 
+  test('nobody gives away what he does not have', async () => {
+    const ROLES = `${RBAC}/namespaces/default/roles`;
+    const BINDINGS = `${RBAC}/namespaces/default/rolebindings`;
+    const rules = [{ verbs: ['*'], apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles', 'rolebindings'] }];
+    await api.call('POST', ROLES, { body: { metadata: { name: 'keeper' }, rules } });
+    // `*` holds "escalate" and "bind" too.
+    const some = [{ ...rules[0], verbs: ['create', 'update'] }];
+    await api.call('POST', ROLES, { body: { metadata: { name: 'writer' }, rules: some } });
+    const bind = (role: string, user: string, name: string) => ({
+      metadata: { name },
+      roleRef: { kind: 'Role', name: role },
+      subjects: [{ kind: 'User', name: user }],
+    });
+    await api.call('POST', BINDINGS, { body: bind('writer', 'jane', 'writers') });
+    const pods = { verbs: ['list'], apiGroups: [''], resources: ['pods'] };
+    const own = await api.call('POST', ROLES, { body: { metadata: { name: 'own' }, rules: [pods] }, ...asJane });
+    assert.equal(own.code, 201, own.text);
+    const secrets = [{ verbs: ['get'], apiGroups: [''], resources: ['secrets'] }];
+    const more = await api.call('POST', ROLES, { body: { metadata: { name: 'more' }, rules: secrets }, ...asJane });
+    assert.equal(more.code, 403);
+    assert.match(
+      more.body.message,
+      /^roles\.rbac\.authorization\.k8s\.io "more" is forbidden: user "jane" .* not currently held:\n\{APIGroups:\[""\], Resources:\["secrets"\], Verbs:\["get"\]\}$/,
+    );
+    const widened = await api.call('PUT', `${ROLES}/own`, {
+      body: { metadata: { name: 'own' }, rules: secrets },
+      ...asJane,
+    });
+    assert.equal(widened.code, 403);
+    const bound = await api.call('POST', BINDINGS, { body: bind('keeper', 'jane', 'taken'), ...asJane });
+    assert.match(bound.body.message, /not currently held/);
+    const given = await api.call('POST', BINDINGS, { body: bind('own', 'joe', 'given'), ...asJane });
+    assert.equal(given.code, 201, given.text);
+    await api.call('POST', BINDINGS, { body: bind('keeper', 'jane', 'keepers') });
+    assert.equal(
+      (await api.call('POST', ROLES, { body: { metadata: { name: 'more' }, rules: secrets }, ...asJane })).code,
+      201,
+    );
+  });
+
   test('the kinds that are only answered offer nothing else', async () => {
     assert.equal((await api.call('GET', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews')).code, 405);
     assert.equal((await api.call('GET', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews/x')).code, 404);

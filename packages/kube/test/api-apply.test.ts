@@ -68,6 +68,15 @@ describe('server-side apply', () => {
     assert.deepEqual(record(refused.body['details'])['causes'], [
       { reason: 'FieldManagerConflict', message: 'conflict with "scaler" using apps/v1', field: '.spec.replicas' },
     ]);
+    await api.call('PATCH', `${BASE}/c/scale`, {
+      body: { spec: { replicas: 6 } },
+      type: 'application/merge-patch+json',
+      headers: { 'user-agent': 'kubectl/v1.32 (linux)' },
+    });
+    assert.match(
+      (await apply(`${BASE}/c`, config('c', { replicas: 2 }))).body.message,
+      /conflict with "kubectl" with subresource "scale" using apps\/v1: \.spec\.replicas/,
+    );
     // Whoever leaves the field to the other has no conflict.
     assert.equal((await apply(`${BASE}/c`, config('c'))).code, 200);
     const forced = await apply(`${BASE}/c`, config('c', { replicas: 2 }), 'fieldManager=kubectl&force=true');

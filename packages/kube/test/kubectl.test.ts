@@ -242,6 +242,13 @@ describe('kubectl', { skip: KUBECTL === undefined ? 'no kubectl: set KUBECTL or 
     );
   });
 
+  test('gets and describes every kind there is', async () => {
+    const kinds = (await kubectl('api-resources --verbs=list -o name')).trim().split('\n');
+    assert.ok(kinds.length > 60, `${kinds.length} kinds`);
+    await kubectl(`get ${kinds.join(',')} -A -o wide`);
+    await kubectl(`describe ${kinds.join(',')} -A`);
+  });
+
   test('watches', async () => {
     const child = execFile(KUBECTL ?? 'kubectl', ['get', 'configmaps', '--watch-only', '-o', 'name'], {
       env: environment,

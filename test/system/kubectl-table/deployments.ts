@@ -130,6 +130,8 @@ export const pods: Chapter = {
     { run: 'get pods --field-selector=status.phase=Running -o name', out: 'pod/probe\n' },
     { run: 'get events --field-selector involvedObject.name=probe', out: /Normal +Started/ },
     { run: 'events --for pod/probe', out: /Started/ },
+    { run: 'top pod probe --containers', out: /^probe +probe +\d+m +\d+Mi/m, until: true },
+    { run: 'top nodes', out: /CPU\(cores\)/, until: true },
     { run: 'exec probe -- printenv VERSION', out: 'v7\n' },
     { run: 'exec -i probe -c probe -- cat', input: 'as it came', out: 'as it came' },
     { run: "exec probe -- sh -c 'exit 3'", fails: true, err: /command terminated with exit code 3/ },

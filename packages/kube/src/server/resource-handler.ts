@@ -4,11 +4,13 @@ import { conform } from '../kinds/conform.ts';
 import { required } from '../kinds/names.ts';
 import { resourceOf } from '../kinds/row.ts';
 import { projectRequestRow, tokenRequestSchema } from '../kinds/rows/reviews.ts';
+import { RBAC_GROUP } from '../kinds/rows/role.ts';
 import type { KubeObject } from '../object.ts';
 import { StatusError } from '../status-error.ts';
 import type { Access } from './access/access.ts';
+import { refuseEscalation } from './access/escalation.ts';
 import { answerReview } from './access/reviews.ts';
-import type { User } from './access/user.ts';
+import { MASTERS, type User } from './access/user.ts';
 import { APPLY_PATCH, decodeBody, readBody } from './body.ts';
 import type { ServerContext, Target } from './context.ts';
 import { Deleter, deleteOptionsOf } from './deleter.ts';
@@ -251,13 +253,16 @@ export class ResourceHandler {
           type === undefined ? body : applyPatchTo(before as Record<string, unknown>, body, type, scaleSchema);
         return withScale(target.row, current, conform(scaleSchema, scale).value, paths);
       },
-      this.#options(call),
+      { ...this.#options(call), subresource: 'scale' },
     );
     return this.#send(call, 200, scaleOf(changed, paths));
   }
 
-  #options({ query, request, warnings }: Call): WriteOptions {
-    return optionsOf(query, request.headers['user-agent'], warnings);
+  #options({ target, user, query, request, warnings }: Call): WriteOptions {
+    const options = optionsOf(query, request.headers['user-agent'], warnings);
+    const { group, plural } = target.row;
+    if (group !== RBAC_GROUP || user.groups.includes(MASTERS)) return options;
+    return { ...options, guard: (object) => refuseEscalation(this.#access, user, plural, object) };
   }
 
   async #body(call: Call): Promise<unknown> {

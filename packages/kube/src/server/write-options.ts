@@ -1,4 +1,5 @@
 // What a write's query says beside the object: only a trial, what to do about unknown fields, who writes.
+import type { KubeObject } from '../object.ts';
 import { StatusError } from '../status-error.ts';
 import type { FieldValidation } from './object-check.ts';
 
@@ -11,6 +12,10 @@ export interface WriteOptions {
   readonly manager: string;
   /** Whether the writer named itself: what others write is accounted for only where an account is kept already. */
   readonly named: boolean;
+  /** The subresource through which the object itself is changed. */
+  readonly subresource?: string;
+  /** Throws when who writes may not write this. */
+  readonly guard?: (object: KubeObject) => void;
 }
 
 /** Kubernetes' limit for the name of a field manager. */

@@ -61,6 +61,7 @@ export class Writer {
     row.rules?.prepareCreate?.(draft);
     this.#refuseIfInvalid(row, draft, [...decoded.causes, ...(row.rules?.validate?.(draft) ?? [])]);
     const admitted = await this.#admit(target, { operation: 'CREATE', object: draft }, options);
+    options.guard?.(admitted);
     if (entries !== undefined || options.named)
       setEntries(admitted, entries ?? this.#afterUpdate([], undefined, admitted, target, options));
     const release = resourceOf(row) === 'services' ? this.#context.addresses.assign(admitted) : undefined;
@@ -190,6 +191,7 @@ export class Writer {
             { ...options, warnings },
           );
       options.warnings.push(...warnings);
+      if (!unchanged) options.guard?.(admitted);
       const known = givenEntries(body) ?? entriesOf(current);
       if (entries !== undefined) setEntries(admitted, entries);
       else if (subresource === undefined && (options.named || known.length > 0))
@@ -228,6 +230,7 @@ export class Writer {
       name: options.manager,
       operation: 'Update',
       apiVersion: apiVersionOf({ group: row.group, version }),
+      ...(options.subresource === undefined ? {} : { subresource: options.subresource }),
     };
     return afterUpdate(entries, before, after, schemaOf(row, version), manager, timestamp(this.#context.now()));
   }

@@ -32,6 +32,7 @@ const VIEW: readonly Rule[] = [
     resources: ['bindings', 'events', 'limitranges', 'namespaces', 'pods/log', 'pods/status', 'resourcequotas'],
   },
   { verbs: READ, apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'] },
+  { verbs: READ, apiGroups: ['metrics.k8s.io'], resources: ['pods'] },
 ];
 
 const EDIT: readonly Rule[] = [

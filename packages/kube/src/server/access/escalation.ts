@@ -1,0 +1,67 @@
+// Nobody gives away, or takes, what he does not have (k8s.io/kubernetes pkg/registry/rbac: "escalate" and "bind").
+import { record, records } from '../../kinds/pod-template.ts';
+import { RBAC_GROUP } from '../../kinds/rows/role.ts';
+import type { KubeObject } from '../../object.ts';
+import { StatusError } from '../../status-error.ts';
+import type { Access } from './access.ts';
+import type { Attributes } from './attributes.ts';
+import { allows, type Rule, rulesOf } from './rules.ts';
+import type { User } from './user.ts';
+
+/** Throws 403 when a role or binding would give rules that the user who writes it does not hold. */
+export function refuseEscalation(access: Access, user: User, plural: string, object: KubeObject): void {
+  const { name = '', namespace } = object.metadata ?? {};
+  const where = namespace === undefined ? {} : { namespace };
+  const roleRef = record(object['roleRef']);
+  const isBinding = object['roleRef'] !== undefined;
+  const role = isBinding ? String(roleRef['name'] ?? '') : name;
+  const kind = isBinding ? String(roleRef['kind'] ?? '') : (object.kind ?? '');
+  const resource = kind === 'ClusterRole' ? 'clusterroles' : 'roles';
+  const verb = isBinding ? 'bind' : 'escalate';
+  if (access.decide(user, { verb, group: RBAC_GROUP, resource, name: role, ...where }).allowed) return;
+  const wanted = isBinding ? (access.grants.rules(kind, role, namespace) ?? []) : (records(object['rules']) as Rule[]);
+  const held = rulesOf(user, namespace, access.grants).map(({ rule }) => rule);
+  const missing = wanted.filter((rule) => !each(rule).every((one) => held.some((own) => allows(own, one))));
+  if (missing.length === 0) return;
+  const groups = user.groups.map((group) => JSON.stringify(group)).join(' ');
+  throw StatusError.forbidden(
+    { group: RBAC_GROUP, plural },
+    name,
+    `user ${JSON.stringify(user.name)} (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${missing.map(ruleText).join('\n')}`,
+  );
+}
+
+/** Every single thing that the rule allows; `*` is one of its own. */
+function each({
+  verbs = [],
+  apiGroups = [],
+  resources = [],
+  resourceNames = [],
+  nonResourceURLs = [],
+}: Rule): Attributes[] {
+  const names = resourceNames.length === 0 ? [undefined] : resourceNames;
+  return verbs.flatMap((verb) => [
+    ...nonResourceURLs.map((path) => ({ verb, path })),
+    ...apiGroups.flatMap((group) =>
+      resources.flatMap((full) => {
+        const [resource = '', subresource] = full.split('/');
+        const below = subresource === undefined ? {} : { subresource };
+        return names.map((name) => ({ verb, group, resource, ...below, ...(name === undefined ? {} : { name }) }));
+      }),
+    ),
+  ]);
+}
+
+function ruleText({ apiGroups, resources, resourceNames, nonResourceURLs, verbs }: Rule): string {
+  const fields = {
+    APIGroups: apiGroups,
+    Resources: resources,
+    ResourceNames: resourceNames,
+    NonResourceURLs: nonResourceURLs,
+    Verbs: verbs,
+  };
+  const texts = Object.entries(fields).flatMap(([name, values = []]) =>
+    values.length === 0 ? [] : [`${name}:[${values.map((value) => JSON.stringify(value)).join(' ')}]`],
+  );
+  return `{${texts.join(', ')}}`;
+}
