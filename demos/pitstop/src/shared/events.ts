@@ -1,12 +1,15 @@
 // What happens in the garage, as messages: published to the fanout exchange, taken from a queue of one's own.
 import { setTimeout } from 'node:timers/promises';
-import { type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect } from 'amqplib';
+import { type Channel, type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect } from 'amqplib';
 import { addressOf } from './addresses.ts';
 import { BROKER } from './broker.ts';
 import type { Log } from './log.ts';
 import { delayMs } from './retry.ts';
 
 const EXCHANGE = 'Pitstop';
+/** Who listens. Whoever comes first, publisher or listener, declares them all: an event before the first listener waits. */
+const QUEUES = ['WorkshopManagement', 'Notifications', 'Invoicing', 'Auditlog'] as const;
+export type Queue = (typeof QUEUES)[number];
 /** Messages from elsewhere are not taken on trust. */
 const MAX_MESSAGE_BYTES = 256 * 1024;
 const HEARTBEAT_S = 10;
@@ -57,6 +60,14 @@ function brokerConnection(): Promise<ChannelModel> {
   return connect({ hostname: host, port, username: user, password, heartbeat: HEARTBEAT_S });
 }
 
+async function declare(channel: Channel): Promise<void> {
+  await channel.assertExchange(EXCHANGE, 'fanout', { durable: true });
+  for (const queue of QUEUES) {
+    await channel.assertQueue(queue, { durable: true });
+    await channel.bindQueue(queue, EXCHANGE, '');
+  }
+}
+
 /** Publishes, one at a time, on a connection that is made when first needed and again when it was lost. */
 export class Publisher {
   #channel: Promise<ConfirmChannel> | undefined;
@@ -91,7 +102,7 @@ export class Publisher {
     connection.on('close', lost);
     const channel = await connection.createConfirmChannel();
     channel.on('error', lost);
-    await channel.assertExchange(EXCHANGE, 'fanout', { durable: true });
+    await declare(channel);
     return channel;
   }
 }
@@ -100,7 +111,7 @@ export class Publisher {
  * Hands every message of `queue` to `handle`, one after the other, and keeps at it: a message that fails (the database is
  * away, say) is tried again until it succeeds, a lost broker is connected to again. Never returns.
  */
-export async function consume(queue: string, log: Log, handle: (event: PitstopEvent, body: string) => Promise<void>) {
+export async function consume(queue: Queue, log: Log, handle: (event: PitstopEvent, body: string) => Promise<void>) {
   for (let attempt = 1; ; attempt++) {
     try {
       await consumeUntilLost(queue, log, handle, () => {
@@ -115,7 +126,7 @@ export async function consume(queue: string, log: Log, handle: (event: PitstopEv
 }
 
 async function consumeUntilLost(
-  queue: string,
+  queue: Queue,
   log: Log,
   handle: (event: PitstopEvent, body: string) => Promise<void>,
   connected: () => void,
@@ -126,17 +137,20 @@ async function consumeUntilLost(
     connection.on('close', () => resolve());
   });
   const channel = await connection.createChannel();
-  channel.on('error', (error: Error) => log.error('The broker closed the channel', error));
-  await channel.assertExchange(EXCHANGE, 'fanout', { durable: true });
-  await channel.assertQueue(queue, { durable: true });
-  await channel.bindQueue(queue, EXCHANGE, '');
+  // Without its channel, or its queue, the connection is of no use.
+  const giveUp = (error: Error): void => {
+    log.error('The broker gives no more messages', error);
+    connection.close().catch((closing: unknown) => log.error('The connection was closed already', closing));
+  };
+  channel.on('error', giveUp);
+  await declare(channel);
   await channel.prefetch(1);
   let open = true;
   void lost.then(() => {
     open = false;
   });
   await channel.consume(queue, async (message) => {
-    if (message === null) return void connection.close().catch(() => undefined); // the queue was deleted: declare it again
+    if (message === null) return giveUp(new Error(`queue ${queue} was deleted`));
     await settle(message, log, handle, () => open);
     if (open) channel.ack(message);
   });
