@@ -36,6 +36,8 @@ const dayPage = (date: string) => `/WorkshopManagement?planningDate=${date}`;
 const pageOf = (action: string, date: string, jobId: string) =>
   `/WorkshopManagement/${action}?planningDate=${date}&jobId=${encodeURIComponent(jobId)}`;
 const clock = (time: string | null) => time?.slice(11, 16) ?? '';
+const vehicleOf = ({ vehicle }: Job) =>
+  html`<span class="plate">${vehicle.licenseNumber}</span> ${vehicle.brand} ${vehicle.type}`;
 const badge = ({ status }: Job) => html`<span class="badge ${status.toLowerCase()}">${status}</span>`;
 
 function planningPage(date: string, jobs: readonly Job[]): Html {
@@ -44,7 +46,7 @@ function planningPage(date: string, jobs: readonly Job[]): Html {
     (
       job,
     ) => html`<tr><th scope="row"><a href="${pageOf('Details', date, job.id)}">${clock(job.startTime)}–${clock(job.endTime)}</a></th>
-      <td data-label="Vehicle"><span class="plate">${job.vehicle.licenseNumber}</span> ${job.vehicle.brand} ${job.vehicle.type}</td>
+      <td data-label="Vehicle"><span>${vehicleOf(job)}</span></td>
       <td data-label="Customer">${job.customer.name}</td><td data-label="Work">${job.description}</td><td data-label="Status">${badge(job)}</td></tr>`,
   );
   const table = html`<div class="card"><table><thead><tr><th scope="col">Time</th><th scope="col">Vehicle</th><th scope="col">Customer</th>
@@ -69,10 +71,7 @@ function jobPage(date: string, job: Job): Html {
     details([
       ['Status', badge(job)],
       ['Planned', `${clock(job.startTime)}–${clock(job.endTime)}`],
-      [
-        'Vehicle',
-        html`<span class="plate">${job.vehicle.licenseNumber}</span> ${job.vehicle.brand} ${job.vehicle.type}`,
-      ],
+      ['Vehicle', vehicleOf(job)],
       ['Customer', `${job.customer.name}, ${job.customer.telephoneNumber}`],
       ...(finished ? [['Done', `${clock(job.actualStartTime)}–${clock(job.actualEndTime)}`] as const] : []),
       ...(job.notes ? [['Notes', job.notes] as const] : []),
