@@ -347,7 +347,10 @@ export class Cluster {
       events,
       log,
     });
-    this.#stops.push(() => services.stop());
+    this.#stops.push(async () => {
+      await services.stop();
+      await events.flush();
+    });
     await services.start();
     this.#services = services;
   }
