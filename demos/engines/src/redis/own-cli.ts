@@ -44,21 +44,22 @@ async function main(argv: readonly string[]): Promise<void> {
   if (words.length > 0) {
     await ask(words);
   } else {
-    const prompt = process.stdin.isTTY ? `${options['host']}:${options['port']}> ` : '';
+    const terminal = process.stdin.isTTY === true;
+    const prompt = terminal ? `${options['host']}:${options['port']}> ` : '';
     const lines = createInterface({
       input: process.stdin,
       output: process.stdout,
       prompt,
-      terminal: process.stdin.isTTY,
+      terminal,
     });
-    lines.prompt();
+    if (terminal) lines.prompt();
     for await (const line of lines) {
       const typed = [...line.matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+)/g)].map(
         ([, double, single, bare]) => double?.replace(/\\(.)/g, '$1') ?? single ?? bare ?? '',
       );
       if (/^(quit|exit)$/i.test(typed[0] ?? '')) break;
       if (typed.length > 0) await ask(typed);
-      lines.prompt();
+      if (terminal) lines.prompt();
     }
   }
   socket.destroy();
