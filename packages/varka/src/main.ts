@@ -28,6 +28,7 @@ function collect(value: string, previous: string[]): string[] {
 const program = new Command('varka')
   .description('A service mesh on this machine: the Kubernetes and Istio APIs, with no cluster.')
   .version(VERSION, '-v, --version')
+  .enablePositionalOptions()
   .showHelpAfterError('(varka --help lists the commands)');
 
 program
@@ -65,6 +66,18 @@ program
   .action(async ({ profile, output }) => {
     const { status } = await import('./cli/status.ts');
     await status(openProfile(profile), output);
+  });
+
+program
+  .command('load')
+  .description("send requests and say how they went, with fortio's flags: varka load -c 4 -qps 0 -n 40 URL")
+  .argument('[flags-and-url...]', 'varka load -help lists the flags')
+  .allowUnknownOption()
+  .passThroughOptions()
+  .helpOption(false)
+  .action(async (words) => {
+    const { load } = await import('@varka/demo-tools/fortio/load.ts');
+    process.exitCode = await load('varka load', words);
   });
 
 program

@@ -8,6 +8,7 @@ import type { DemoImage } from '@varka/demo-kit/image.ts';
 import { pitstopImages } from '@varka/demo-pitstop/images.ts';
 import { relayImages } from '@varka/demo-relay/images.ts';
 import { sockShopImages } from '@varka/demo-sock-shop/images.ts';
+import { toolImages } from '@varka/demo-tools/images.ts';
 import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
 import { SIDECAR_VARIABLE } from '@varka/node/loopback/loopback-sandbox.ts';
 import { compileCacheDirectory } from './compile-cache.ts';
@@ -22,6 +23,7 @@ const DEMOS: readonly DemoImage[] = [
   ...helloImages,
   ...pitstopImages,
   ...relayImages,
+  ...toolImages,
   ...sockShopImages,
 ];
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning'];
