@@ -8,8 +8,8 @@ import { compileFilterConfigs, type FilterConfigs, NO_FILTER_CONFIGS } from './f
 import { compileLevel, type LevelEdits, NO_EDITS } from './header-edits.ts';
 import { headerReader } from './header-match.ts';
 import type { Problems } from './problems.ts';
+import type { RequestView } from './request-view.ts';
 import type { Chance } from './route-match.ts';
-import type { RequestView } from './route-table.ts';
 
 /** One possible target, with what it adds to the route. */
 export interface ClusterTarget {

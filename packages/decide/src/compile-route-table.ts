@@ -13,10 +13,11 @@ import { compileMirrors, type Mirror } from './mirror.ts';
 import { pathLength } from './path-match.ts';
 import { Problems } from './problems.ts';
 import { compileRedirect } from './redirect.ts';
+import type { RequestView } from './request-view.ts';
 import { compileRetryPolicy } from './retry-policy.ts';
 import { compileRouteAction, type RouteScope } from './route-action.ts';
 import { type Chance, type CompiledMatch, compileMatch } from './route-match.ts';
-import type { RequestView, RouteDecision, RouteTable } from './route-table.ts';
+import type { RouteDecision, RouteTable } from './route-table.ts';
 import { VirtualHosts } from './virtual-hosts.ts';
 
 export type CompiledRouteTable =

@@ -1,8 +1,9 @@
 // extensions.filters.http.cors.v3.CorsPolicy: which origins may read the answers, and what a preflight is told.
 import type { CorsPolicy as CorsProto } from '@varka/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { runtimeFraction } from './fraction.ts';
+import type { HeaderEdit } from './header-edits.ts';
 import type { Problems } from './problems.ts';
-import type { HeaderEdit, RequestView } from './route-table.ts';
+import type { RequestView } from './request-view.ts';
 import { compileStringMatch, type TextTest } from './string-match.ts';
 
 export type CorsDecision =

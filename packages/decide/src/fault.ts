@@ -4,7 +4,7 @@ import { durationMs } from './duration.ts';
 import { fraction, happens } from './fraction.ts';
 import { compileHeaderMatch, type RequestTest } from './header-match.ts';
 import type { Problems } from './problems.ts';
-import type { RequestView } from './route-table.ts';
+import type { RequestView } from './request-view.ts';
 
 export interface FaultPolicy {
   /** Whether the fault is for this request at all. */

@@ -4,7 +4,13 @@ import {
   type HeaderValueOption,
 } from '@varka/xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { Problems } from './problems.ts';
-import type { HeaderEdit } from './route-table.ts';
+
+/** One edit, in the order in which Envoy applies them. `value` is literal text. */
+export type HeaderEdit =
+  | { readonly op: 'append'; readonly name: string; readonly value: string }
+  | { readonly op: 'set'; readonly name: string; readonly value: string }
+  | { readonly op: 'add-if-absent'; readonly name: string; readonly value: string }
+  | { readonly op: 'remove'; readonly name: string };
 
 /** What every level has: the route configuration, a virtual host, a route and a weighted cluster. */
 export interface HeaderLevel {

@@ -2,7 +2,7 @@
 import type { HeaderMatcher } from '@varka/xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { Problems } from './problems.ts';
 import { compileRegex } from './regex.ts';
-import type { RequestView } from './route-table.ts';
+import type { RequestView } from './request-view.ts';
 import { compileStringMatch, type TextTest, textTest } from './string-match.ts';
 
 export type RequestTest = (request: RequestView) => boolean;

@@ -3,7 +3,7 @@ import type { RouteAction_RequestMirrorPolicy as MirrorPolicy } from '@varka/xds
 import { runtimeFraction } from './fraction.ts';
 import { headerReader } from './header-match.ts';
 import type { Problems } from './problems.ts';
-import type { RequestView } from './route-table.ts';
+import type { RequestView } from './request-view.ts';
 
 export interface Mirror {
   cluster(request: RequestView): string;

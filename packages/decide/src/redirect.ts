@@ -6,7 +6,7 @@ import {
 import { type PathMatch, pathLength } from './path-match.ts';
 import { compilePathRewrite } from './path-rewrite.ts';
 import type { Problems } from './problems.ts';
-import type { RequestView } from './route-table.ts';
+import type { RequestView } from './request-view.ts';
 
 export interface Redirect {
   readonly status: number;

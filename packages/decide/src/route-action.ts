@@ -6,6 +6,7 @@ import {
 import { type ClusterTarget, compileClusterChoice, targetName } from './cluster-choice.ts';
 import { durationMs } from './duration.ts';
 import { type FilterConfigs, joinFilterConfigs } from './filter-configs.ts';
+import type { HeaderEdit } from './header-edits.ts';
 import { joinLevels, type LevelEdits } from './header-edits.ts';
 import { headerReader } from './header-match.ts';
 import { compileMirrors, type Mirror } from './mirror.ts';
@@ -13,9 +14,10 @@ import type { PathMatch } from './path-match.ts';
 import { compilePathRewrite } from './path-rewrite.ts';
 import type { Problems } from './problems.ts';
 import { compileSubstitution } from './regex.ts';
+import type { RequestView } from './request-view.ts';
 import { compileRetryPolicy } from './retry-policy.ts';
 import type { Chance } from './route-match.ts';
-import type { ForwardDecision, HeaderEdit, RequestView, RetryPolicy } from './route-table.ts';
+import type { ForwardDecision, RetryPolicy } from './route-table.ts';
 
 /** What a route inherits from its virtual host and its route configuration. */
 export interface RouteScope {

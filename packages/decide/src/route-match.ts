@@ -5,7 +5,7 @@ import { compileHeaderMatch, type RequestTest } from './header-match.ts';
 import { compilePathMatch, type PathMatch } from './path-match.ts';
 import type { Problems } from './problems.ts';
 import { compileQueryMatch } from './query-match.ts';
-import type { RequestView } from './route-table.ts';
+import type { RequestView } from './request-view.ts';
 
 /** A request's one random number, drawn when first asked for (Envoy: one random value for each stream). */
 export interface Chance {

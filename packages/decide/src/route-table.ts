@@ -1,24 +1,8 @@
 // A RouteConfiguration compiled for matching, and what a decision about one request looks like.
 import type { FilterConfigs } from './filter-configs.ts';
+import type { HeaderEdit } from './header-edits.ts';
 import type { Mirror } from './mirror.ts';
-
-/** What a rule may look at. Header names are lower-case; a repeated header's values come joined by ",". */
-export interface RequestView {
-  readonly method: string;
-  /** Host header or :authority, as the client sent it. */
-  readonly authority: string;
-  /** Path with query. */
-  readonly path: string;
-  readonly scheme: string;
-  header(name: string): string | undefined;
-}
-
-/** One edit, in the order in which Envoy applies them. `value` is literal text. */
-export type HeaderEdit =
-  | { readonly op: 'append'; readonly name: string; readonly value: string }
-  | { readonly op: 'set'; readonly name: string; readonly value: string }
-  | { readonly op: 'add-if-absent'; readonly name: string; readonly value: string }
-  | { readonly op: 'remove'; readonly name: string };
+import type { RequestView } from './request-view.ts';
 
 /** route.v3.RetryPolicy. */
 export interface RetryPolicy {

@@ -6,7 +6,8 @@ import { RouteConfigurationSchema } from '@varka/xds/gen/envoy/config/route/v3/r
 import { CorsPolicySchema } from '@varka/xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { HTTPFaultSchema } from '@varka/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { compileRouteTable } from '../src/compile-route-table.ts';
-import type { ForwardDecision, RequestView, RouteDecision, RouteTable } from '../src/route-table.ts';
+import type { RequestView } from '../src/request-view.ts';
+import type { ForwardDecision, RouteDecision, RouteTable } from '../src/route-table.ts';
 
 /** The filters' own messages, and one that is no filter's. */
 const registry = createRegistry(HTTPFaultSchema, CorsPolicySchema, DurationSchema);

@@ -1,9 +1,9 @@
 // What containers and the machine use right now, from the counters that the kernel keeps (`kubectl top`).
 import { readFileSync } from 'node:fs';
 import { cpus, freemem, totalmem } from 'node:os';
+import type { Pod } from '@varka/kube/client/typed-objects.ts';
 import type { NodeUsage, PodUsage, Usage } from '@varka/kube/server/pod-backend.ts';
 import { type ProcessEntry, processTable } from '../sandbox/processes.ts';
-import type { PodWorker } from './pod-worker.ts';
 
 /** metrics-server's own resolution. */
 const INTERVAL_MS = 15_000;
@@ -11,6 +11,19 @@ const INTERVAL_MS = 15_000;
 const MIN_WINDOW_MS = 1_000;
 /** USER_HZ, which Linux keeps at 100 for all that read /proc (proc(5)). */
 const TICK_MS = 10;
+
+/** A container that runs: the leader of its session, and since when, in milliseconds. */
+export interface RunningProcess {
+  readonly name: string;
+  readonly pid: number;
+  readonly startedAt: number;
+}
+
+/** A pod, and its containers if they all run. */
+export interface MeasuredPod {
+  readonly pod: Pod;
+  readonly running: readonly RunningProcess[];
+}
 
 interface Sample {
   readonly at: number;
@@ -58,10 +71,10 @@ export class UsageMeter {
   }
 
   /** Those whose containers all run, and long enough. */
-  pods(workers: Iterable<PodWorker>): PodUsage[] {
+  pods(measured: Iterable<MeasuredPod>): PodUsage[] {
     const current = this.#take();
     const processes = this.#counters.processes();
-    return [...workers].flatMap(({ pod, running }) => {
+    return [...measured].flatMap(({ pod, running }) => {
       const usages = running.map((one) => ({ name: one.name, ...this.#container(one, current, processes) }));
       const windows = usages.flatMap(({ windowMs }) => (windowMs === undefined ? [] : [windowMs]));
       if (usages.length === 0 || windows.length < usages.length) return [];
@@ -113,13 +126,6 @@ export class UsageMeter {
       sessions.set(session, (sessions.get(session) ?? 0) + ticks);
     return { at: this.#counters.now(), sessions, machineMs: this.#counters.machineMs() };
   }
-}
-
-/** A container that runs: the leader of its session, and since when, in milliseconds. */
-export interface RunningProcess {
-  readonly name: string;
-  readonly pid: number;
-  readonly startedAt: number;
 }
 
 /** PSS: what processes share is counted in parts, so that the containers' figures add up. RSS where it is not told. */

@@ -1,7 +1,8 @@
 // One request and its response: route, cluster, host, attempts, and the answer, whoever gives it. Read `start` first: it
 // and what it calls are the layers of a request in their order.
 import { type FilterConfigs, NO_FILTER_CONFIGS } from '@varka/decide/filter-configs.ts';
-import type { HeaderEdit, RequestView } from '@varka/decide/route-table.ts';
+import type { HeaderEdit } from '@varka/decide/header-edits.ts';
+import type { RequestView } from '@varka/decide/request-view.ts';
 import type { FilterStream, FilterVerdict } from '../filters/http-filter.ts';
 import { Fault, type MessageFault } from '../http/fault.ts';
 import { normalizePath } from '../http/path-normalizer.ts';

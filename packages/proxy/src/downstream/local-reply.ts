@@ -1,6 +1,6 @@
 // The one table from what went wrong to the answer a client gets: status, Envoy's text, flag and details. Nothing else
 // writes a response of the proxy's own.
-import type { HeaderEdit } from '@varka/decide/route-table.ts';
+import type { HeaderEdit } from '@varka/decide/header-edits.ts';
 import type { MessageFault } from '../http/fault.ts';
 import { reasonPhrase } from '../http/reason-phrases.ts';
 import type { ResetReason } from '../upstream/http-connection.ts';

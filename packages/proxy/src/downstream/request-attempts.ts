@@ -1,6 +1,7 @@
 // The attempts at one request: cluster, host, connection, and another go when the outcome and the policy say so.
 import { happens } from '@varka/decide/fraction.ts';
-import type { ForwardDecision, RequestView, RouteDecision } from '@varka/decide/route-table.ts';
+import type { RequestView } from '@varka/decide/request-view.ts';
+import type { ForwardDecision, RouteDecision } from '@varka/decide/route-table.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { timerDelay } from '../timer-delay.ts';

@@ -1,5 +1,5 @@
 // The response's head as the client gets it: the upstream's, or one of our own.
-import type { HeaderEdit } from '@varka/decide/route-table.ts';
+import type { HeaderEdit } from '@varka/decide/header-edits.ts';
 import { Field } from '../http/fields.ts';
 import { toFieldValue } from '../http/grammar.ts';
 import { HeadEditor } from '../http/head-editor.ts';

@@ -1,7 +1,8 @@
 // What an HTTP filter sees and may do. One file a filter, all of this shape; they run in the order that the listener's
 // configuration gives, once the route is chosen and before the request goes upstream.
 import type { FilterConfigs } from '@varka/decide/filter-configs.ts';
-import type { HeaderEdit, RequestView } from '@varka/decide/route-table.ts';
+import type { HeaderEdit } from '@varka/decide/header-edits.ts';
+import type { RequestView } from '@varka/decide/request-view.ts';
 import type { Failure } from '../downstream/local-reply.ts';
 
 /** `stop`: the filter has answered the request, or will let it go on with the hold's end. */

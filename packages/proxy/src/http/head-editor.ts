@@ -1,5 +1,5 @@
 // Writes a head out again: lines that did not change as they came, in one slice a run; dropped ones left out; new ones after.
-import type { HeaderEdit } from '@varka/decide/route-table.ts';
+import type { HeaderEdit } from '@varka/decide/header-edits.ts';
 import { type Field, isCodecField } from './fields.ts';
 import { toFieldValue } from './grammar.ts';
 import type { MessageHead } from './message-head.ts';
