@@ -12,6 +12,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const TIERS = {
   default: ['packages/*/test/**/*.test.ts', 'demos/*/test/**/*.test.ts', 'test/system/smoke.test.ts'],
   peers: [
+    'demos/tools/test/fortio-peer.test.ts',
     'packages/kube/test/kubectl.test.ts',
     'packages/kube/test/kubectl-streams.test.ts',
     'packages/mesh/test/inject/bootstrap.test.ts',

@@ -25,7 +25,7 @@ export function reportLines(result: RunResult, options: ReportOptions): string[]
     lines.push(result.sleeps.line('Sleep times'));
   }
   lines.push(...shown('Aggregated Function Time', durations.export(percentiles)));
-  lines.push(...shown('Error cases', errors.export(percentiles)));
+  lines.push(...shown('Error cases', errors.export(quiet ? [] : percentiles)));
   lines.push('# Socket and IP used for each connection:');
   const allConnections = new Histogram(options.resolution);
   clients.forEach(({ sockets, connections, addresses }, thread) => {
