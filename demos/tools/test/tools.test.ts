@@ -221,3 +221,33 @@ describe('the shop’s load test', () => {
     ]);
   });
 });
+
+describe('Pitstop’s load test', () => {
+  it('asks for the four pages past any cache, and goes on until it is stopped', async (t) => {
+    const seen = new Map<string, number>();
+    let enough = (): void => undefined;
+    const asked = new Promise<void>((resolve) => {
+      enough = resolve;
+    });
+    const host = await serve(t, (request, response) => {
+      assert.equal(request.headers['cache-control'], 'no-cache');
+      seen.set(request.url ?? '', (seen.get(request.url ?? '') ?? 0) + 1);
+      response.end('page');
+      if (seen.size === 4 && Math.max(...seen.values()) > 1) enough();
+    });
+    const child = spawn(process.execPath, [
+      fileURLToPath(new URL('../src/pitstop-load.ts', import.meta.url)),
+      `http://${host}`,
+    ]);
+    t.after(() => child.kill('SIGKILL'));
+    await asked;
+    child.kill('SIGTERM');
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
+    assert.deepEqual([...seen.keys()].sort(), [
+      '/',
+      '/CustomerManagement',
+      '/VehicleManagement',
+      '/WorkshopManagement',
+    ]);
+  });
+});
