@@ -28,7 +28,7 @@ export function picture(title: string, design: Design, view: View): string {
       : `<g transform="translate(-310 -560) scale(1.72) rotate(4 400 400)">${sock(design)}</g>`;
   const behind =
     view === 'pair' ? `<g transform="translate(122 -8) rotate(7 450 400)">${sock(design, 'behind')}</g>` : '';
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 800" role="img" aria-label="${escapeXml(title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="800" height="800" viewBox="0 0 800 800" role="img" aria-label="${escapeXml(title)}">
 <defs>
 <clipPath id="sock"><path d="${SOCK}"/></clipPath>
 <linearGradient id="light" x1="0.1" y1="0" x2="1" y2="0.25">

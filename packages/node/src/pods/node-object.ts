@@ -19,6 +19,9 @@ export function nodeLabels(name: string): Record<string, string> {
     'kubernetes.io/hostname': name,
     'kubernetes.io/os': 'linux',
     'kubernetes.io/arch': architecture,
+    // Deprecated in Kubernetes 1.14; the kubelet still gives them, and old manifests select by them.
+    'beta.kubernetes.io/os': 'linux',
+    'beta.kubernetes.io/arch': architecture,
     'node-role.kubernetes.io/control-plane': '',
   };
 }
