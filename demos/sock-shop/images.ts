@@ -44,6 +44,12 @@ export const sockShopImages: readonly DemoImage[] = [
   { image: `${OURS}/user-db`, ...database(MONGO_PORT) },
   { image: `${THEIRS}/user-db`, ...database(MONGO_PORT) },
   { image: `${OURS}/session-db`, module: engine('redis'), keepsData: true },
-  { image: `${OURS}/rabbitmq`, module: engine('amqp'), args: ['--management'], keepsData: true },
+  // RabbitMQ itself, where it is installed, takes longer to start than all the rest together.
+  {
+    image: `${OURS}/rabbitmq`,
+    module: engine('amqp'),
+    args: ['--management', '--engine', 'embedded'],
+    keepsData: true,
+  },
   { image: `${OURS}/rabbitmq-exporter`, module: engine('rabbitmq-exporter') },
 ];

@@ -168,7 +168,9 @@ describe("the sock shop's pages", { skip: skipUnless(chromiumPeer) }, () => {
     await login.getByRole('button', { name: 'Log in' }).click();
     await login.getByText('That name and password do not belong together.').waitFor();
     await login.getByLabel('Password').fill('password');
+    const reloaded = page.waitForEvent('load');
     await login.getByRole('button', { name: 'Log in' }).click();
+    await reloaded;
     await page.getByText('Hello, User1').waitFor();
     await goto('/basket.html');
     await page.getByRole('button', { name: 'Place order' }).click();
