@@ -26,4 +26,5 @@ export const toolImages: readonly DemoImage[] = [
     module: module('shop-load.ts'),
     commands: Object.fromEntries(['/bin/sh', 'sh', 'locust'].map((name) => [name, []])),
   },
+  { image: 'varka/demo-tools/pitstop-load', module: module('pitstop-load.ts') },
 ];

@@ -122,6 +122,19 @@ for (const [sandbox, peers] of [
     });
 
     behavesAsPitstop(() => target);
+
+    test('the load test looks at all four pages', async () => {
+      const kubectl = kubectlOf(mesh);
+      await kubectl('apply', '-f', 'demos/tools/load/pitstop.yaml');
+      for (const page of ['', 'CustomerManagement', 'VehicleManagement', 'WorkshopManagement'])
+        await eventually(`an answer to /${page}`, PATIENCE_MS, async () =>
+          (await kubectl('logs', 'deployment/load-test', '-c', 'load-test', '--tail=-1')).includes(
+            `http://webapp:7005/${page} 200\n`,
+          )
+            ? true
+            : undefined,
+        );
+    });
   });
 }
 

@@ -262,4 +262,22 @@ describe('seed 4', { skip: skipUnless(namespacesAllowed(), kubectlPeer, seedPeer
         await kubectl('rollout', 'status', '-n', 'sock-shop', 'deployment/front-end-v2', '--timeout=60s');
     },
   );
+
+  test('the load test: its file takes the namespace’s label away, and its pods have no sidecar', async () => {
+    await kubectl('apply', '-f', manifest('6-observability/loadtest-dep.yaml'));
+    const labels = await kubectl('get', 'namespace', 'sock-shop', '-o', 'jsonpath={.metadata.labels}');
+    assert.doesNotMatch(labels, /istio-injection/);
+    await kubectl('rollout', 'status', '-n', 'sock-shop', 'deployment/load-test', '--timeout=60s');
+    const pods = await podsOf(mesh);
+    assert.deepEqual(
+      pods.filter((pod) => pod.startsWith('load-test')),
+      ['load-test 1/1 Running', 'load-test 1/1 Running'],
+    );
+    // An order may be declined for its price, one request in nine; everything else succeeds.
+    await eventually('a round of the load test', PATIENCE_MS, async () => {
+      const log = await kubectl('logs', '-n', 'sock-shop', 'deployment/load-test', '--tail', '-1');
+      const rounds = [...log.matchAll(/^(\d+) requests, (\d+) failed$/gm)];
+      return rounds.some(([, made, failed]) => Number(failed) * 9 <= Number(made)) ? true : undefined;
+    });
+  });
 });

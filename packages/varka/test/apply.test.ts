@@ -9,7 +9,7 @@ import type { ApplyApi } from '../src/manifests/apply-api.ts';
 import { parseManifest } from '../src/manifests/read.ts';
 import { resolveKinds } from '../src/manifests/resolve.ts';
 
-const SERVED = ['Namespace', 'ConfigMap', 'Secret'].map((kind) => ({
+const SERVED = ['Namespace', 'ConfigMap', 'Secret', 'Pod'].map((kind) => ({
   group: '',
   version: 'v1',
   kind,
@@ -76,10 +76,12 @@ async function apply(api: ApplyApi, text: string) {
 const configMap = (name: string, data: object) =>
   `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata: ${JSON.stringify(data)}\n`;
 
-test('namespaces come first, and what names none goes to the one asked for', async () => {
+test('namespaces come first, programs last, and what names none goes to the namespace asked for', async () => {
   const api = new MemoryApi();
-  await apply(api, `${configMap('a', {})}---\napiVersion: v1\nkind: Namespace\nmetadata: {name: team}\n`);
-  assert.deepEqual(api.calls, ['create namespaces/undefined/team', 'create configmaps/team/a']);
+  const pod = 'apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n';
+  const namespace = 'apiVersion: v1\nkind: Namespace\nmetadata: {name: team}\n';
+  await apply(api, `${pod}---\n${configMap('a', {})}---\n${namespace}`);
+  assert.deepEqual(api.calls, ['create namespaces/undefined/team', 'create configmaps/team/a', 'create pods/team/p']);
 });
 
 test('a second apply changes nothing; a changed one only what changed', async () => {

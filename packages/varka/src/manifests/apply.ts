@@ -27,10 +27,13 @@ export interface ApplyOptions {
 
 /** What others need to be there first. */
 const FIRST = ['Namespace', 'CustomResourceDefinition'];
+/** What starts programs: those find all else there, and do not take the processor from the rest of the applying. */
+const LAST = new Set(['Deployment', 'ReplicaSet', 'Job', 'Pod']);
 
 function rank({ kind }: ResolvedDocument): number {
   const position = FIRST.indexOf(kind.kind);
-  return position === -1 ? FIRST.length : position;
+  if (position !== -1) return position;
+  return LAST.has(kind.kind) ? FIRST.length + 1 : FIRST.length;
 }
 
 function placed({ object, kind }: ResolvedDocument, namespace: string): KubeObject {
