@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { CircuitBreakers, DEFAULT_LIMITS } from '../src/upstream/circuit-breakers.ts';
+import type { HttpConnection, UpstreamHandler } from '../src/upstream/http-connection.ts';
+import { HttpPool } from '../src/upstream/http-pool.ts';
 import {
   closedPort,
   clusterOf,
@@ -19,11 +21,7 @@ import {
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
 function assertAtRest({ breakers, stats, hosts }: FakeCluster): void {
-  const { connections, pending, requests, retries } = breakers;
-  assert.deepEqual(
-    { connections, pending, requests, retries },
-    { connections: 0, pending: 0, requests: 0, retries: 0 },
-  );
+  assert.deepEqual(breakers.inUse, { connections: 0, pending: 0, requests: 0, retries: 0 });
   assert.deepEqual([stats.upstreamRqActive, stats.upstreamRqPendingActive, hosts[0]?.active], [0, 0, 0]);
 }
 
@@ -41,7 +39,7 @@ test('one connection and one place to wait: the first is served, the second wait
   const wire = await upstream.connection(0);
   await wire.take('\r\n\r\n');
   clients[1]!.write(GET);
-  await eventually(() => cluster.breakers.pending === 1, 'the second to wait');
+  await eventually(() => cluster.breakers.inUse.pending === 1, 'the second to wait');
   clients[2]!.write(GET);
   const { head, body } = await clients[2]!.message();
   assert.match(head, /^HTTP\/1\.1 503 Service Unavailable\r\n/);
@@ -59,7 +57,7 @@ test('one connection and one place to wait: the first is served, the second wait
   assert.equal(upstream.connections.length, 1);
   assert.deepEqual([cluster.stats.upstreamRqPendingOverflow, cluster.stats.upstreamCxOverflow], [1, 1]);
   cluster.hosts[0]!.pool!.closeIdle();
-  await eventually(() => cluster.breakers.connections === 0, 'the connection to close');
+  await eventually(() => cluster.breakers.inUse.connections === 0, 'the connection to close');
   assertAtRest(cluster);
 });
 
@@ -81,7 +79,7 @@ test('those who wait are served in their order, also over connections that serve
   for (const client of clients) assert.equal((await client.message()).body, 'ok');
   assert.deepEqual(order, ['/0', '/1', '/2', '/3', '/4']);
   assert.equal(upstream.connections.length, 5);
-  await eventually(() => cluster.breakers.connections === 0, 'the connections to close');
+  await eventually(() => cluster.breakers.inUse.connections === 0, 'the connections to close');
   assertAtRest(cluster);
 });
 
@@ -98,6 +96,44 @@ test('requests under way are limited too', async (t) => {
   assert.match((await second.message()).head, /^HTTP\/1\.1 503 [\s\S]*x-envoy-overloaded/);
   wire.write(OK);
   assert.equal((await first.message()).body, 'ok');
+});
+
+test('of those who wait when no more requests are allowed, none is forgotten', async (t) => {
+  const [busy, other] = await Promise.all([Upstream.listen(t), Upstream.listen(t)]);
+  const cluster = new FakeCluster('service', [hostOf(busy.port), hostOf(other.port), hostOf(other.port)]);
+  cluster.hosts[2] = cluster.hosts[1]!;
+  cluster.breakers = new CircuitBreakers({ ...DEFAULT_LIMITS, maxRequests: 1, maxConnections: 1 });
+  const proxy = await TestProxy.listen(t, { clusters: [cluster] });
+  const first = await proxy.client(t);
+  first.write(GET);
+  const wire = await busy.connection(0);
+  await wire.take('\r\n\r\n');
+  // Both go to the other host, which is given one connection, and find the only place taken when that is there.
+  const late = await Promise.all([proxy.client(t), proxy.client(t)]);
+  for (const client of late) client.write(GET);
+  for (const client of late) assert.match((await client.message()).head, /^HTTP\/1\.1 503 [\s\S]*x-envoy-overloaded/);
+  wire.write(OK);
+  assert.equal((await first.message()).body, 'ok');
+  for (const host of cluster.hosts) host.pool?.closeIdle();
+  await eventually(() => cluster.breakers.inUse.connections === 0, 'the connections to close');
+  assertAtRest(cluster);
+});
+
+test('a request that wants a fresh connection, of which there may be none, is given an idle one', async (t) => {
+  const upstream = await Upstream.answering(t, () => OK);
+  const cluster = clusterOf(upstream);
+  const proxy = await TestProxy.listen(t, { clusters: [cluster] });
+  const client = await proxy.client(t);
+  client.write(GET);
+  assert.equal((await client.message()).body, 'ok');
+  cluster.breakers = new CircuitBreakers({ ...DEFAULT_LIMITS, maxConnections: 1 }, cluster.breakers.inUse);
+  const pool = HttpPool.of(cluster.hosts[0]!, Date.now);
+  assert.equal(pool.idle, 1);
+  const given: HttpConnection[] = [];
+  const handler = { onConnectionReady: (connection: HttpConnection) => given.push(connection) };
+  pool.acquire(cluster, handler as unknown as UpstreamHandler, true);
+  assert.deepEqual([given.length, pool.idle, cluster.breakers.inUse.pending], [1, 0, 0]);
+  given[0]!.destroy();
 });
 
 test('retries are limited: what was to be tried again passes as it is, flagged', async (t) => {
@@ -135,10 +171,10 @@ test('a client that leaves gives its place in the queue back', async (t) => {
   const wire = await upstream.connection(0);
   await wire.take('\r\n\r\n');
   second.write(GET);
-  await eventually(() => cluster.breakers.pending === 1, 'the second to wait');
+  await eventually(() => cluster.breakers.inUse.pending === 1, 'the second to wait');
   second.socket.destroy();
   await once(second.socket, 'close');
-  await eventually(() => cluster.breakers.pending === 0, 'its place to be free');
+  await eventually(() => cluster.breakers.inUse.pending === 0, 'its place to be free');
   wire.write(OK);
   assert.equal((await first.message()).body, 'ok');
   assert.deepEqual(proxy.faults, []);

@@ -284,3 +284,32 @@ test('limits and ejection are accepted; what would change the traffic and is not
   assert.equal(specOf(staticCluster('h2', [1], { http2_protocol_options: {} })).http2, true);
   assert.match(compile({ name: 'c', type: 'EDS' }).errors.join(), /eds_config must be/);
 });
+
+test('a new version goes on with what is in use, and may choose whom the old one had ejected', async (t) => {
+  const { manager } = makeManager();
+  t.after(() => manager.stop());
+  const outlier_detection = { consecutive_5xx: 1, max_ejection_percent: 100 };
+  const common_lb_config = { healthy_panic_threshold: { value: 0 } };
+  const versions = [1, 2].map((max_connections) =>
+    specOf({
+      ...edsCluster('c'),
+      common_lb_config,
+      outlier_detection,
+      circuit_breakers: { thresholds: [{ max_connections }] },
+    }),
+  );
+  manager.apply('dynamic', [versions[0]!]);
+  manager.assign('c', [at(1)]);
+  const first = manager.get('c')!;
+  const host = first.pick({ originalDst: { address: '', port: 0 } })!;
+  first.breakers.inUse.connections++;
+  first.outliers!.onResponse(host, 500, 0);
+  assert.equal(first.pick({ originalDst: { address: '', port: 0 } }), undefined);
+  manager.apply('dynamic', [versions[1]!]);
+  const second = manager.get('c')!;
+  assert.notEqual(second, first);
+  assert.equal(second.pick({ originalDst: { address: '', port: 0 } }), host);
+  assert.deepEqual([first.breakers.allowsConnection, second.breakers.allowsConnection], [false, true]);
+  first.breakers.inUse.connections--;
+  assert.equal(second.breakers.inUse.connections, 0);
+});

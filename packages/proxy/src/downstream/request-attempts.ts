@@ -48,6 +48,8 @@ export abstract class RequestAttempts implements UpstreamHandler {
   #attempts = 0;
   #retries = 0;
   #replayed = false;
+  /** The copies that the route asks for are sent. */
+  #mirrored = false;
   #tried: Set<Host> | undefined = undefined;
   /** The request's head is on the connection. */
   #sent = false;
@@ -119,6 +121,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
   /** Sends the copies that the route asks for, once the request is whole; what was too large to keep is not copied. */
   #mirror(): void {
     const decision = this.decision as ForwardDecision;
+    this.#mirrored = true;
     if (decision.mirrors.length === 0 || !this.body.whole) return;
     const { owner, request, path, facts } = this;
     for (const mirror of decision.mirrors) {
@@ -252,7 +255,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
       this.flag('UO');
       return false;
     }
-    breakers.retries++;
+    breakers.inUse.retries++;
     this.#retrying = true;
     this.#retries++;
     this.#replayed = false;
@@ -333,7 +336,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
   #endRetry(): void {
     if (!this.#retrying) return;
     this.#retrying = false;
-    this.cluster!.breakers.retries--;
+    this.cluster!.breakers.inUse.retries--;
   }
 
   protected clearTimers(): void {
@@ -359,7 +362,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
     if (!this.body.whole || this.responseStarted || this.body.bytes > this.owner.config.perConnectionBufferLimit)
       return false;
     const { retry, mirrors } = this.decision as ForwardDecision;
-    if (mirrors.length > 0 && !this.requestComplete) return true;
+    if (mirrors.length > 0 && !this.#mirrored) return true;
     return retry !== undefined || isIdempotent(this.request.method);
   }
 }

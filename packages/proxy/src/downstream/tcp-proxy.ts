@@ -110,7 +110,7 @@ class TcpProxyConnection implements Drainable {
       this.#fail('UO', undefined);
       return;
     }
-    cluster.breakers.connections++;
+    cluster.breakers.inUse.connections++;
     host.active++;
     cluster.stats.upstreamCxTotal++;
     cluster.stats.upstreamCxActive++;
@@ -215,7 +215,7 @@ class TcpProxyConnection implements Drainable {
     if (this.#host !== undefined && this.#cluster !== undefined) {
       this.#host.active--;
       this.#cluster.stats.upstreamCxActive--;
-      this.#cluster.breakers.connections--;
+      this.#cluster.breakers.inUse.connections--;
     }
     this.#config.stats.downstreamCxRxBytesTotal += this.#received;
     this.#config.stats.downstreamCxTxBytesTotal += this.#sent;

@@ -1,4 +1,4 @@
-// cluster.v3.CircuitBreakers: how much of a cluster may be in use at once. Plain counts, one object a cluster.
+// cluster.v3.CircuitBreakers: how much of a cluster may be in use at once. Plain counts, those of a cluster and its later versions.
 
 /** CircuitBreakers.Thresholds, for the default priority. */
 export interface CircuitBreakerLimits {
@@ -18,30 +18,40 @@ export const DEFAULT_LIMITS: CircuitBreakerLimits = {
   maxRetries: 3,
 };
 
+/** What is in use now. */
+export interface InUse {
+  connections: number;
+  pending: number;
+  requests: number;
+  retries: number;
+}
+
 export class CircuitBreakers {
   readonly limits: CircuitBreakerLimits;
-  connections = 0;
-  pending = 0;
-  requests = 0;
-  retries = 0;
+  readonly inUse: InUse;
 
-  constructor(limits: CircuitBreakerLimits = DEFAULT_LIMITS) {
+  /** `inUse` is another's when its connections are gone on with. */
+  constructor(
+    limits: CircuitBreakerLimits = DEFAULT_LIMITS,
+    inUse: InUse = { connections: 0, pending: 0, requests: 0, retries: 0 },
+  ) {
     this.limits = limits;
+    this.inUse = inUse;
   }
 
   get allowsConnection(): boolean {
-    return this.connections < this.limits.maxConnections;
+    return this.inUse.connections < this.limits.maxConnections;
   }
 
   get allowsPending(): boolean {
-    return this.pending < this.limits.maxPendingRequests;
+    return this.inUse.pending < this.limits.maxPendingRequests;
   }
 
   get allowsRequest(): boolean {
-    return this.requests < this.limits.maxRequests;
+    return this.inUse.requests < this.limits.maxRequests;
   }
 
   get allowsRetry(): boolean {
-    return this.retries < this.limits.maxRetries;
+    return this.inUse.retries < this.limits.maxRetries;
   }
 }

@@ -145,7 +145,7 @@ export class HttpConnection implements ConnectCallbacks {
     this.responseBytes = 0;
     this.requests++;
     this.#counted = true;
-    this.cluster.breakers.requests++;
+    this.cluster.breakers.inUse.requests++;
     this.#head.reset();
     this.#head.toHead = toHead;
     this.#unframe = unframe;
@@ -305,7 +305,7 @@ export class HttpConnection implements ConnectCallbacks {
   #endRequest(): void {
     if (!this.#counted) return;
     this.#counted = false;
-    this.cluster.breakers.requests--;
+    this.cluster.breakers.inUse.requests--;
   }
 
   #reset(reason: ResetReason): void {

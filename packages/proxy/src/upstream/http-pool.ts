@@ -78,7 +78,7 @@ export class HttpPool implements ConnectionPool, ConnectionKeeper {
       return OVERFLOW;
     }
     const waiting: Waiting = { cluster, handler, cancel: () => this.#withdraw(waiting) };
-    breakers.pending++;
+    breakers.inUse.pending++;
     stats.upstreamRqPendingTotal++;
     stats.upstreamRqPendingActive++;
     this.#waiting.push(waiting);
@@ -96,7 +96,7 @@ export class HttpPool implements ConnectionPool, ConnectionKeeper {
   connectFailed(connection: HttpConnection, failure: ConnectFailure): void {
     this.#connecting--;
     this.#open--;
-    connection.cluster.breakers.connections--;
+    connection.cluster.breakers.inUse.connections--;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const one of waiting) {
@@ -113,7 +113,7 @@ export class HttpPool implements ConnectionPool, ConnectionKeeper {
   /** A connection has closed. */
   forget(connection: HttpConnection): void {
     this.#open--;
-    connection.cluster.breakers.connections--;
+    connection.cluster.breakers.inUse.connections--;
     const at = this.#idle.lastIndexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
     if (this.#idle.length === 0) this.#disarm();
@@ -127,8 +127,7 @@ export class HttpPool implements ConnectionPool, ConnectionKeeper {
   }
 
   #offer(connection: HttpConnection): void {
-    const first = this.#waiting.shift();
-    if (first !== undefined) {
+    for (let first = this.#waiting.shift(); first !== undefined; first = this.#waiting.shift()) {
       leaveQueue(first.cluster);
       if (first.cluster.breakers.allowsRequest) {
         first.handler.onConnectionReady(connection);
@@ -153,11 +152,17 @@ export class HttpPool implements ConnectionPool, ConnectionKeeper {
       const { breakers, stats } = cluster;
       if (!breakers.allowsConnection) {
         stats.upstreamCxOverflow++;
-        if (this.#open > 0) return;
+        // A busy one will be free, or gone. Where all are idle they were not wanted, but are better than none for good.
+        if (this.#open > this.#idle.length) return;
+        const idle = this.#idle.pop();
+        if (idle !== undefined) {
+          this.#offer(idle);
+          return;
+        }
       }
       this.#connecting++;
       this.#open++;
-      breakers.connections++;
+      breakers.inUse.connections++;
       new HttpConnection(this, cluster).open();
     }
   }
@@ -197,6 +202,6 @@ export class HttpPool implements ConnectionPool, ConnectionKeeper {
 }
 
 function leaveQueue({ breakers, stats }: Cluster): void {
-  breakers.pending--;
+  breakers.inUse.pending--;
   stats.upstreamRqPendingActive--;
 }

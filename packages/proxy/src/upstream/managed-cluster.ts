@@ -27,8 +27,8 @@ export interface ClusterDeps {
 export class ManagedCluster implements Cluster {
   readonly spec: ClusterSpec;
   readonly stats: ClusterStats;
-  readonly breakers: CircuitBreakers;
   readonly outliers: OutlierDetector | undefined;
+  #breakers: CircuitBreakers;
   readonly #deps: ClusterDeps;
   readonly #hosts = new HostSet();
   readonly #balancer: Balancer;
@@ -42,7 +42,7 @@ export class ManagedCluster implements Cluster {
     this.spec = spec;
     this.#deps = deps;
     this.stats = deps.stats.cluster(spec.name);
-    this.breakers = new CircuitBreakers(spec.limits);
+    this.#breakers = new CircuitBreakers(spec.limits);
     this.outliers =
       spec.outlierDetection &&
       new OutlierDetector(spec.outlierDetection, {
@@ -57,6 +57,10 @@ export class ManagedCluster implements Cluster {
 
   get name(): string {
     return this.spec.name;
+  }
+
+  get breakers(): CircuitBreakers {
+    return this.#breakers;
   }
 
   get connectTimeoutMs(): number {
@@ -96,7 +100,10 @@ export class ManagedCluster implements Cluster {
 
   /** Begins to look for endpoints; `previous` is the version this one is to take over from. */
   start(previous: ManagedCluster | undefined): void {
-    if (previous !== undefined && sameConnections(previous.spec, this.spec)) this.#hosts.adopt(previous.#hosts);
+    if (previous !== undefined && sameConnections(previous.spec, this.spec)) {
+      this.#hosts.adopt(previous.#hosts);
+      this.#breakers = new CircuitBreakers(this.spec.limits, previous.breakers.inUse);
+    }
     const { discovery, outlierDetection } = this.spec;
     if (outlierDetection !== undefined) {
       const sweep = () => this.outliers?.sweep(this.#deps.now());
@@ -135,6 +142,8 @@ export class ManagedCluster implements Cluster {
     this.#stop();
     clearInterval(this.#outlierTimer);
     this.outliers?.stop();
+    // Whom this version had ejected the next one may choose again.
+    if (heir !== undefined) heir.#rebalance();
     this.#settle();
     const kept = new Set(heir?.hosts.map((member) => member.host));
     for (const { host } of this.hosts) if (!kept.has(host)) this.#retire(host);
