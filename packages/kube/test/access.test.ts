@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:https';
 import { after, before, describe, test } from 'node:test';
 import { record, records } from '../src/kinds/pod-template.ts';
 import { attributesOf } from '../src/server/access/attributes.ts';
@@ -35,7 +37,12 @@ describe('what roles allow', () => {
     assert.equal(mayJane([pods], 'GET', PODS), true);
     assert.equal(mayJane([pods], 'GET', `${PODS}/p/log`), true);
     assert.equal(mayJane([pods], 'GET', `${PODS}/p/exec`), false);
-    assert.equal(mayJane([pods], 'GET', `${PODS}?watch=true`), false);
+    for (const watch of ['watch=true', 'watch', 'watch=any'])
+      for (const path of [PODS, `${PODS}/p`]) assert.equal(mayJane([pods], 'GET', `${path}?${watch}`), false, watch);
+    const watcher = { ...pods, verbs: ['watch'] };
+    assert.equal(mayJane([watcher], 'GET', `${PODS}?watch=1`), true);
+    assert.equal(mayJane([watcher], 'GET', `${PODS}?watch=false`), false);
+    assert.equal(mayJane([watcher], 'GET', `${PODS}/p/log?watch=1`), false);
     assert.equal(mayJane([pods], 'DELETE', `${PODS}/p`), false);
     assert.equal(mayJane([pods], 'GET', '/apis/metrics.k8s.io/v1/namespaces/n/pods'), false);
     assert.equal(mayJane([{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }], 'DELETE', PODS), true);
@@ -66,10 +73,11 @@ describe('what roles allow', () => {
     assert.equal(mayJane([pods], 'GET', PODS, { subjects }), false);
   });
 
-  test('a proxied name is allowed without its scheme and port; paths by their beginning', () => {
-    const proxy = { verbs: ['get'], apiGroups: [''], resources: ['services/proxy'], resourceNames: ['shop'] };
+  test('a proxied name is allowed with its scheme and port; paths by their beginning', () => {
+    const proxy = { verbs: ['get'], apiGroups: [''], resources: ['services/proxy'], resourceNames: ['http:shop:80'] };
     assert.equal(mayJane([proxy], 'GET', '/api/v1/namespaces/n/services/http:shop:80/proxy/x'), true);
-    assert.equal(mayJane([proxy], 'GET', '/api/v1/namespaces/n/services/other:80/proxy/x'), false);
+    assert.equal(mayJane([proxy], 'GET', '/api/v1/namespaces/n/services/shop:81/proxy/x'), false);
+    assert.equal(mayJane([proxy], 'GET', '/api/v1/namespaces/n/services/shop/proxy/x'), false);
     assert.equal(mayJane([{ verbs: ['get'], nonResourceURLs: ['/logs/*'] }], 'GET', '/logs/today'), true);
     assert.equal(mayJane([{ verbs: ['get'], nonResourceURLs: ['/logs'] }], 'GET', '/logs/today'), false);
   });
@@ -139,6 +147,16 @@ describe('speaking in the name of others', () => {
     assert.equal((await api.call('GET', PODS, asRobot)).code, 401);
   });
 
+  test('a token is not given out on terms that would not be kept', async () => {
+    await api.call('POST', '/api/v1/namespaces/default/serviceaccounts', { body: { metadata: { name: 'robot' } } });
+    for (const spec of [{ expirationSeconds: 'long' }, { boundObjectRef: { kind: 'Pod', name: 'p' } }]) {
+      const refused = await api.call('POST', '/api/v1/namespaces/default/serviceaccounts/robot/token', {
+        body: { spec },
+      });
+      assert.equal(refused.code, 400, refused.text);
+    }
+  });
+
   test('a token for somebody else is not good here', async () => {
     await api.call('POST', '/api/v1/namespaces/default/serviceaccounts', { body: { metadata: { name: 'robot' } } });
     const issued = await api.call('POST', '/api/v1/namespaces/default/serviceaccounts/robot/token', {
@@ -161,6 +179,9 @@ describe('speaking in the name of others', () => {
       reason: 'RBAC: allowed by RoleBinding "readers/default" of Role "reader" to User "jane"',
     });
     assert.equal((await review({ user: 'joe' }, list))['allowed'], false);
+    const ask = { verb: 'create', group: 'authorization.k8s.io', resource: 'selfsubjectaccessreviews' };
+    assert.equal((await review({ user: 'system:anonymous' }, ask))['allowed'], false);
+    assert.equal((await review({ user: 'joe', groups: ['system:authenticated'] }, ask))['allowed'], true);
     assert.equal((await review({ user: 'joe', groups: ['system:masters'] }, list))['allowed'], true);
     const rules = await api.call('POST', '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews', {
       body: { spec: { namespace: 'default' } },
@@ -203,6 +224,8 @@ describe('speaking in the name of others', () => {
     assert.equal(widened.code, 403);
     const bound = await api.call('POST', BINDINGS, { body: bind('keeper', 'jane', 'taken'), ...asJane });
     assert.match(bound.body.message, /not currently held/);
+    const early = await api.call('POST', BINDINGS, { body: bind('later', 'jane', 'early'), ...asJane });
+    assert.deepEqual([early.code, early.body.message], [404, 'roles.rbac.authorization.k8s.io "later" not found']);
     const given = await api.call('POST', BINDINGS, { body: bind('own', 'joe', 'given'), ...asJane });
     assert.equal(given.code, 201, given.text);
     await api.call('POST', BINDINGS, { body: bind('keeper', 'jane', 'keepers') });
@@ -210,6 +233,62 @@ describe('speaking in the name of others', () => {
       (await api.call('POST', ROLES, { body: { metadata: { name: 'more' }, rules: secrets }, ...asJane })).code,
       201,
     );
+  });
+
+  test('only who may do everything writes a role that gathers others', async () => {
+    const rules = [{ verbs: ['create'], apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'] }];
+    await api.call('POST', `${RBAC}/clusterroles`, { body: { metadata: { name: 'founder' }, rules } });
+    await api.call('POST', `${RBAC}/clusterrolebindings`, {
+      body: {
+        metadata: { name: 'founders' },
+        roleRef: { kind: 'ClusterRole', name: 'founder' },
+        subjects: [{ kind: 'User', name: 'fay' }],
+      },
+    });
+    const asFay = { headers: { 'impersonate-user': 'fay' } };
+    const found = (name: string, more: object) =>
+      api.call('POST', `${RBAC}/clusterroles`, { body: { metadata: { name }, ...more }, ...asFay });
+    assert.equal((await found('plain', { rules })).code, 201);
+    const aggregationRule = { clusterRoleSelectors: [{ matchLabels: { gather: 'yes' } }] };
+    assert.equal((await found('gathering', { rules, aggregationRule })).code, 403);
+  });
+
+  test('who may only change an object does not create it by an apply, though it goes away meanwhile', async () => {
+    const MAPS = '/api/v1/namespaces/default/configmaps';
+    const rules = [{ verbs: ['patch'], apiGroups: [''], resources: ['configmaps'] }];
+    await api.call('POST', `${RBAC}/namespaces/default/roles`, { body: { metadata: { name: 'patcher' }, rules } });
+    await api.call('POST', `${RBAC}/namespaces/default/rolebindings`, {
+      body: {
+        metadata: { name: 'patchers' },
+        roleRef: { kind: 'Role', name: 'patcher' },
+        subjects: [{ kind: 'User', name: 'pat' }],
+      },
+    });
+    await api.call('POST', MAPS, { body: { metadata: { name: 'passing' } } });
+    const sent = request({
+      host: '127.0.0.1',
+      port: api.port,
+      ca: api.credentials.ca,
+      method: 'PATCH',
+      path: `${MAPS}/passing?fieldManager=pat`,
+      headers: {
+        authorization: `Bearer ${api.credentials.token}`,
+        'impersonate-user': 'pat',
+        'content-type': 'application/apply-patch+yaml',
+        expect: '100-continue',
+        'transfer-encoding': 'chunked',
+      },
+    });
+    const answered = once(sent, 'response');
+    sent.flushHeaders();
+    // The request has been let in, and waits for its body.
+    await once(sent, 'continue');
+    await api.call('DELETE', `${MAPS}/passing`);
+    sent.end('{apiVersion: v1, kind: ConfigMap, metadata: {name: passing}, data: {a: b}}');
+    const [response] = await answered;
+    response.resume();
+    assert.equal(response.statusCode, 403);
+    assert.equal((await api.call('GET', `${MAPS}/passing`)).code, 404);
   });
 
   test('the kinds that are only answered offer nothing else', async () => {

@@ -13,6 +13,10 @@ async function startPod(): Promise<Server> {
   const server = createServer((request, response) => {
     const path = (request.url ?? '').split('?')[0];
     if (path === '/away') return response.writeHead(302, { location: '/there/?a=b' }).end();
+    if (path === '/switch') {
+      response.socket?.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n');
+      return;
+    }
     if (path === '/half') {
       response.writeHead(200, { 'content-length': 10 });
       response.write('half');
@@ -111,7 +115,10 @@ describe('proxying through the API', () => {
   test('passes on methods, bodies and headers, but nothing of the connection and no credentials', async () => {
     const body = Buffer.alloc(5_000_000, 'x');
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
-      const headers = { connection: 'x-hop', 'x-hop': '1', 'x-end': '2', te: 'trailers', 'x-forwarded-for': '9.9.9.9' };
+      const headers = {
+        ...{ connection: 'x-hop', 'x-hop': '1', 'x-end': '2', te: 'trailers', 'x-forwarded-for': '9.9.9.9' },
+        ...{ 'impersonate-user': 'root', 'impersonate-group': 'system:masters', 'impersonate-extra-a': 'b' },
+      };
       const answer = await api.call(method, `${base}/services/web:80/proxy/`, { body, type: 'text/plain', headers });
       const seen = answer.body['headers'] as Record<string, string>;
       assert.deepEqual([answer.body['method'], answer.body['length']], [method, body.length]);
@@ -119,6 +126,7 @@ describe('proxying through the API', () => {
         [seen['x-end'], seen['x-hop'], seen['te'], seen['authorization'], seen['x-forwarded-for']],
         ['2', undefined, undefined, undefined, '9.9.9.9, 127.0.0.1'],
       );
+      assert.ok(!Object.keys(seen).some((name) => name.startsWith('impersonate-')), answer.text);
       assert.deepEqual(answer.headers['set-cookie'], ['a=1', 'b=2']);
     }
     const missing = await api.call('GET', `${base}/pods/web/proxy/missing`);
@@ -152,6 +160,8 @@ describe('proxying through the API', () => {
       assert.deepEqual([answer.code, answer.body.message], [code, message], place);
     }
     assert.equal((await api.call('GET', `${base}/services/%zz/proxy/`)).code, 400);
+    const switched = await api.call('GET', `${base}/pods/web/proxy/switch`);
+    assert.deepEqual([switched.code, switched.body.message], [503, 'error trying to reach service: no answer']);
     await assert.rejects(api.call('GET', `${base}/pods/web/proxy/half`), /aborted|hang up|ECONNRESET/);
   });
 

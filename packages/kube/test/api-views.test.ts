@@ -30,7 +30,7 @@ describe('kinds that show the objects of others', () => {
       body: {
         apiVersion: 'extensions/v1beta1',
         kind: 'Ingress',
-        metadata: { name: 'old' },
+        metadata: { name: 'old', annotations: { 'kubernetes.io/ingress.class': 'istio' } },
         spec: { backend: { serviceName: 'rest', servicePort: 'web' }, rules: [{ http: { paths: [path] } }] },
       },
     });
@@ -102,6 +102,8 @@ describe('kinds that show the objects of others', () => {
       accept: 'application/json;as=Table;v=v1;g=meta.k8s.io',
     });
     assert.match(table.text, /"old"/);
+    const [row] = table.body['rows'] as { cells: unknown[] }[];
+    assert.deepEqual(row?.cells.slice(0, 2), ['old', '<none>'], 'an annotation is no class to show');
   });
 
   test('namespaces are projects', async () => {

@@ -1,4 +1,4 @@
-// Reads the path of a request for objects.
+// Reads the path of a request for objects, and whether it is to be watched.
 
 export interface ResourcePath {
   readonly group: string;
@@ -20,6 +20,12 @@ export function parseResourcePath(path: string): ResourcePath | undefined {
     return below(group, inGroup);
   }
   return undefined;
+}
+
+/** Whether the query asks for a watch (apimachinery Convert_Slice_string_To_bool). */
+export function isWatch(query: URLSearchParams): boolean {
+  const text = query.get('watch');
+  return text !== null && text.toLowerCase() !== 'false' && text !== '0';
 }
 
 function below(group: string, [version, ...rest]: readonly string[]): ResourcePath | undefined {

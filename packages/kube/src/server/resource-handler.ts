@@ -2,7 +2,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { conform } from '../kinds/conform.ts';
 import { required } from '../kinds/names.ts';
-import { resourceOf } from '../kinds/row.ts';
 import { projectRequestRow, tokenRequestSchema } from '../kinds/rows/reviews.ts';
 import { RBAC_GROUP } from '../kinds/rows/role.ts';
 import type { KubeObject } from '../object.ts';
@@ -18,13 +17,14 @@ import { parseMediaType, type Wanted, wanted } from './media-type.ts';
 import { metricsList, metricsOf } from './metrics.ts';
 import { decodeObject, schemaOf } from './object-check.ts';
 import { applyPatchTo, type PatchType } from './patch.ts';
+import { isWatch } from './path.ts';
 import { bind, logs } from './pod-subresources.ts';
 import { requestProject } from './project-request.ts';
 import { Reader } from './reader.ts';
 import { sendObject } from './reply.ts';
 import { scaleOf, scaleSchema, withScale } from './scale.ts';
 import { watch } from './watch.ts';
-import { optionsOf, type WriteOptions } from './write-options.ts';
+import { type ApplyOptions, optionsOf, type WriteOptions } from './write-options.ts';
 import { Writer } from './writer.ts';
 
 interface Call {
@@ -180,7 +180,9 @@ export class ResourceHandler {
         );
       case 'POST token': {
         const account = this.#reader.get(target);
-        const { value } = conform(tokenRequestSchema, (await this.#body(call)) ?? {});
+        const { value, mismatches } = conform(tokenRequestSchema, (await this.#body(call)) ?? {});
+        for (const { path, expected, got } of mismatches)
+          throw StatusError.badRequest(`a TokenRequest's ${path} must be of type ${expected}, not ${got}`);
         return this.#send(call, 201, this.#context.serviceAccountTokens.issue(account, value as KubeObject));
       }
       case 'GET scale':
@@ -212,13 +214,16 @@ export class ResourceHandler {
         required('fieldManager', 'is required for apply patch'),
       ]);
     const force = query.get('force') === 'true';
-    // Who may only change an object may not create it this way.
     const { row, namespace, name } = target;
-    if (this.#context.store.get(resourceOf(row), namespace, name) === undefined) {
-      const where = namespace === undefined ? {} : { namespace };
-      this.#access.require(user, { verb: 'create', group: row.group, resource: row.plural, ...where, name });
-    }
-    const { object, created } = await this.#writer.apply(target, await this.#body(call), force, this.#options(call));
+    const where = namespace === undefined ? {} : { namespace };
+    const options: ApplyOptions = {
+      ...this.#options(call),
+      force,
+      // Who may only change an object may not create it this way.
+      requireCreate: () =>
+        this.#access.require(user, { verb: 'create', group: row.group, resource: row.plural, ...where, name }),
+    };
+    const { object, created } = await this.#writer.apply(target, await this.#body(call), options);
     this.#send(call, created ? 201 : 200, this.#reader.shapeOne(target, object, form, query));
   }
 
@@ -276,11 +281,6 @@ export class ResourceHandler {
   #send({ response, form, warnings }: Call, code: number, object: unknown): void {
     sendObject(response, code, object, form, warnings);
   }
-}
-
-function isWatch(query: URLSearchParams): boolean {
-  const text = query.get('watch');
-  return text === 'true' || text === '1' || text === '';
 }
 
 const isApply = (request: IncomingMessage): boolean =>

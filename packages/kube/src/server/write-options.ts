@@ -18,6 +18,13 @@ export interface WriteOptions {
   readonly guard?: (object: KubeObject) => void;
 }
 
+export interface ApplyOptions extends WriteOptions {
+  /** Takes over what others manage. */
+  readonly force: boolean;
+  /** Throws when who applies may not create the object; called whenever it is not there. */
+  readonly requireCreate: () => void;
+}
+
 /** Kubernetes' limit for the name of a field manager. */
 const MANAGER_LIMIT = 128;
 

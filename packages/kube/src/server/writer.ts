@@ -23,7 +23,7 @@ import { inVersion, type ServerContext, type Target, timestamp } from './context
 import { isFinished } from './deletion-state.ts';
 import { decodeObject, metadataProblems, schemaOf } from './object-check.ts';
 import { checkIdentity, finalizerProblems, hasGeneration, keptMetadata, setGeneration } from './object-metadata.ts';
-import type { WriteOptions } from './write-options.ts';
+import type { ApplyOptions, WriteOptions } from './write-options.ts';
 
 type NamedTarget = Target & { readonly name: string };
 
@@ -92,8 +92,7 @@ export class Writer {
   async apply(
     target: NamedTarget,
     config: unknown,
-    force: boolean,
-    options: WriteOptions,
+    options: ApplyOptions,
   ): Promise<{ readonly object: KubeObject; readonly created: boolean }> {
     const { row, version, namespace, name, subresource } = target;
     checkConfiguration(config, row, version);
@@ -105,7 +104,7 @@ export class Writer {
         apiVersion: apiVersionOf({ group: of.group, version: of.storageVersion }),
         kind: of.kind,
       };
-      const applied = await this.apply(behindView(target, row.view), kept, force, options);
+      const applied = await this.apply(behindView(target, row.view), kept, options);
       return { ...applied, object: inVersion(applied.object, row, version) };
     }
     const schema = schemaOf(row, version);
@@ -121,7 +120,7 @@ export class Writer {
         given.object,
         schema,
         manager,
-        force,
+        options.force,
         timestamp(this.#context.now()),
       );
       return { body: object, entries };
@@ -130,6 +129,7 @@ export class Writer {
       try {
         if (this.#context.store.get(resourceOf(row), namespace, name) !== undefined)
           return { object: await this.#update(target, apply, options), created: false };
+        options.requireCreate();
         const metadata = { ...given.object.metadata, name };
         if (subresource !== undefined) throw StatusError.notFound(row, name);
         if (metadata.uid !== undefined || (metadata.resourceVersion ?? '') !== '')

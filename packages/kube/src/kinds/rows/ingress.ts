@@ -70,10 +70,8 @@ const columns: readonly Column[] = [
     name: 'Class',
     type: 'string',
     description: 'Who serves it.',
-    cell: (ingress) =>
-      record(ingress['spec'])['ingressClassName'] ??
-      ingress.metadata?.annotations?.['kubernetes.io/ingress.class'] ??
-      '<none>',
+    // As in Kubernetes, whose older way of naming the class, an annotation, is not shown.
+    cell: (ingress) => record(ingress['spec'])['ingressClassName'] ?? '<none>',
   },
   {
     name: 'Hosts',

@@ -1,5 +1,5 @@
 // What a request wants to do, as roles speak of it (apiserver RequestInfo).
-import { parseResourcePath } from '../path.ts';
+import { isWatch, parseResourcePath, type ResourcePath } from '../path.ts';
 import { parseConnectPath } from '../streams/connect-path.ts';
 
 export interface ResourceAttributes {
@@ -18,10 +18,8 @@ export function attributesOf(method: string, { pathname, searchParams }: URL): A
   const connection = parseConnectPath(pathname);
   if (connection !== undefined) {
     const { namespace, plural: resource, name, connection: subresource } = connection;
-    // A proxied name may carry a scheme and a port.
-    const [first = '', second] = name.split(':');
-    const bare = name.split(':').length === 3 ? (second ?? '') : first;
-    return { verb: nameVerb(method), group: '', resource, subresource, namespace, name: bare };
+    // A proxied name with its scheme and port: a rule for names names those too.
+    return { verb: nameVerb(method), group: '', resource, subresource, namespace, name };
   }
   const path = parseResourcePath(pathname);
   if (path === undefined) return { verb: method.toLowerCase(), path: pathname };
@@ -29,13 +27,19 @@ export function attributesOf(method: string, { pathname, searchParams }: URL): A
   // A namespace counts as an object within itself.
   const namespace = resource === 'namespaces' && group === '' ? path.name : path.namespace;
   return {
-    verb: path.name === undefined ? collectionVerb(method, searchParams) : nameVerb(method),
+    verb: verbOf(method, searchParams, path),
     group,
     resource,
     ...(subresource === undefined ? {} : { subresource }),
     ...(namespace === undefined ? {} : { namespace }),
     ...(path.name === undefined ? {} : { name: path.name }),
   };
+}
+
+function verbOf(method: string, query: URLSearchParams, { name, subresource }: ResourcePath): string {
+  const reads = method === 'GET' || method === 'HEAD';
+  if (reads && subresource === undefined && isWatch(query)) return 'watch';
+  return name === undefined ? collectionVerb(method) : nameVerb(method);
 }
 
 function nameVerb(method: string): string {
@@ -52,9 +56,7 @@ function nameVerb(method: string): string {
   }
 }
 
-function collectionVerb(method: string, query: URLSearchParams): string {
+function collectionVerb(method: string): string {
   if (method === 'DELETE') return 'deletecollection';
-  if (method !== 'GET' && method !== 'HEAD') return nameVerb(method);
-  const watch = query.get('watch');
-  return watch === null || watch === 'false' || watch === '0' ? 'list' : 'watch';
+  return method === 'GET' || method === 'HEAD' ? 'list' : nameVerb(method);
 }

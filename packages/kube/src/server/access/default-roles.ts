@@ -54,11 +54,13 @@ const ADMIN: readonly Rule[] = [
   { verbs: ['create'], apiGroups: ['authorization.k8s.io'], resources: ['localsubjectaccessreviews'] },
 ];
 
+export const EVERYTHING: readonly Rule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+];
+
 const ROLES: Readonly<Record<string, readonly Rule[]>> = {
-  'cluster-admin': [
-    { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
-    { verbs: ['*'], nonResourceURLs: ['*'] },
-  ],
+  'cluster-admin': EVERYTHING,
   admin: ADMIN,
   edit: EDIT,
   view: VIEW,

@@ -5,6 +5,7 @@ import type { KubeObject } from '../../object.ts';
 import { StatusError } from '../../status-error.ts';
 import type { Access } from './access.ts';
 import type { Attributes } from './attributes.ts';
+import { EVERYTHING } from './default-roles.ts';
 import { allows, type Rule, rulesOf } from './rules.ts';
 import type { User } from './user.ts';
 
@@ -19,7 +20,9 @@ export function refuseEscalation(access: Access, user: User, plural: string, obj
   const resource = kind === 'ClusterRole' ? 'clusterroles' : 'roles';
   const verb = isBinding ? 'bind' : 'escalate';
   if (access.decide(user, { verb, group: RBAC_GROUP, resource, name: role, ...where }).allowed) return;
-  const wanted = isBinding ? (access.grants.rules(kind, role, namespace) ?? []) : (records(object['rules']) as Rule[]);
+  const wanted = isBinding ? access.grants.rules(kind, role, namespace) : wantedBy(object);
+  // What is not there now may be anything later.
+  if (wanted === undefined) throw StatusError.notFound({ group: RBAC_GROUP, plural: resource }, role);
   const held = rulesOf(user, namespace, access.grants).map(({ rule }) => rule);
   const missing = wanted.filter((rule) => !each(rule).every((one) => held.some((own) => allows(own, one))));
   if (missing.length === 0) return;
@@ -29,6 +32,11 @@ export function refuseEscalation(access: Access, user: User, plural: string, obj
     name,
     `user ${JSON.stringify(user.name)} (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${missing.map(ruleText).join('\n')}`,
   );
+}
+
+/** Which roles an aggregated one selects may change any time: such a one may come to hold anything. */
+function wantedBy(role: KubeObject): readonly Rule[] {
+  return role['aggregationRule'] === undefined ? (records(role['rules']) as Rule[]) : EVERYTHING;
 }
 
 /** Every single thing that the rule allows; `*` is one of its own. */
@@ -44,8 +52,9 @@ function each({
     ...nonResourceURLs.map((path) => ({ verb, path })),
     ...apiGroups.flatMap((group) =>
       resources.flatMap((full) => {
-        const [resource = '', subresource] = full.split('/');
-        const below = subresource === undefined ? {} : { subresource };
+        const slash = full.indexOf('/');
+        const resource = slash < 0 ? full : full.slice(0, slash);
+        const below = slash < 0 ? {} : { subresource: full.slice(slash + 1) };
         return names.map((name) => ({ verb, group, resource, ...below, ...(name === undefined ? {} : { name }) }));
       }),
     ),

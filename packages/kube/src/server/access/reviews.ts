@@ -5,7 +5,7 @@ import { StatusError } from '../../status-error.ts';
 import type { Access } from './access.ts';
 import type { Attributes } from './attributes.ts';
 import { rulesOf } from './rules.ts';
-import { knownUser, type User } from './user.ts';
+import type { User } from './user.ts';
 
 /** `review` has been checked against its schema; `namespace` is that of the request. */
 export function answerReview(
@@ -42,7 +42,8 @@ function subjectOf(spec: Record<string, unknown>): User {
   const { user, groups } = spec;
   if (typeof user !== 'string' && !Array.isArray(groups))
     throw StatusError.badRequest('a SubjectAccessReview needs spec.user or spec.groups');
-  return knownUser(String(user ?? ''), Array.isArray(groups) ? groups.map(String) : []);
+  // In the groups that are named, and no others: who asks may mean somebody who is not known.
+  return { name: String(user ?? ''), groups: Array.isArray(groups) ? groups.map(String) : [] };
 }
 
 function askedOf(spec: Record<string, unknown>, namespace?: string): Attributes {

@@ -30,6 +30,8 @@ export class ServiceAccountTokens {
   issue(account: KubeObject, request: KubeObject): KubeObject {
     const { namespace = '', name = '', uid = '' } = account.metadata ?? {};
     const spec = record(request['spec']);
+    if (spec['boundObjectRef'] !== undefined)
+      throw StatusError.badRequest('spec.boundObjectRef is not supported: a token here ends with its account alone');
     const seconds = Number(spec['expirationSeconds'] ?? 3600);
     if (seconds < SHORTEST || seconds > LONGEST) {
       const why =

@@ -14,16 +14,17 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ]);
 
-/** Names and values in turn, as Node's rawHeaders; what `drop` names (in lower case) is left out as well. */
-export function endToEndHeaders(raw: readonly string[], drop: readonly string[] = []): string[] {
-  const dropped = new Set([...HOP_BY_HOP, ...drop]);
+/** Names and values in turn, as Node's rawHeaders; names (in lower case) that `drop` matches are left out as well. */
+export function endToEndHeaders(raw: readonly string[], drop?: RegExp): string[] {
+  const dropped = new Set(HOP_BY_HOP);
   for (const [name, value] of pairs(raw)) {
     if (name.toLowerCase() !== 'connection') continue;
     for (const token of value.split(',')) dropped.add(token.trim().toLowerCase());
   }
   return pairs(raw)
-    .filter(([name]) => !dropped.has(name.toLowerCase()))
-    .flat();
+    .map(([name, value]) => ({ name, value, lower: name.toLowerCase() }))
+    .filter(({ lower }) => !dropped.has(lower) && drop?.test(lower) !== true)
+    .flatMap(({ name, value }) => [name, value]);
 }
 
 export function pairs(raw: readonly string[]): [string, string][] {

@@ -11,6 +11,9 @@ import type { ProxyTarget } from './proxy-target.ts';
 
 const CONNECT_TIMEOUT_MS = 30_000;
 
+/** The API's own credentials end here; Node has answered `Expect` already; `x-forwarded-for` is written anew. */
+const API_ONLY = /^(?:authorization|impersonate-.+|expect|x-forwarded-for)$/;
+
 export interface ProxyRequest {
   readonly target: ProxyTarget;
   /** With its query, as the pod is to see it. */
@@ -68,8 +71,7 @@ export async function proxyUpgrade(proxied: ProxyRequest, { request, socket, hea
 }
 
 function open({ target, path }: ProxyRequest, request: IncomingMessage, added: readonly string[]): ClientRequest {
-  // The API's own credentials end here; Node has answered `Expect` already.
-  const headers = endToEndHeaders(request.rawHeaders, ['authorization', 'expect', 'x-forwarded-for']);
+  const headers = endToEndHeaders(request.rawHeaders, API_ONLY);
   const { host, port, scheme } = target;
   const send = scheme === 'https' ? httpsRequest : httpRequest;
   const outgoing = send({
@@ -110,6 +112,8 @@ function answerOf(outgoing: ClientRequest, { target }: ProxyRequest): Promise<In
   return new Promise((resolve, reject) => {
     outgoing.on('response', resolve);
     outgoing.on('error', (error) => reject(unreachable(target, error)));
+    // Without an error: the pod has switched to a protocol that nobody asked for.
+    outgoing.on('close', () => reject(unreachable(target, new Error('no answer'))));
   });
 }
 

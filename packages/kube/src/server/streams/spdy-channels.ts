@@ -27,7 +27,7 @@ export function acceptSpdy({ request, socket, head }: Upgrade, protocol: string)
   if (head.length > 0) socket.unshift(head);
 }
 
-/** Rejects when the client does not open the streams that it asked for. */
+/** A client that does not open the streams that it asked for gets channels that are closed. */
 export async function spdyChannels(upgrade: Upgrade, options: ChannelOptions): Promise<CommandChannels> {
   const wanted = [
     'error',

@@ -90,7 +90,7 @@ export class SpdySession {
         return;
       case 'rstStream':
         this.#streams.get(frame.stream)?.destroy();
-        return;
+        return this.#room();
       case 'ping':
         // An even one is the answer to ours.
         if (frame.id % 2 === 1) await this.#answer(encode(frame));
@@ -114,7 +114,7 @@ export class SpdySession {
     });
     this.#streams.set(id, stream);
     this.#onStream(stream);
-    if (stream.destroyed) return;
+    if (stream.destroyed) return this.#room();
     await this.#answer(encode({ type: 'synReply', stream: id, fin: false, block: this.#storer.encode(new Map()) }));
     if (fin) await stream.receive(Buffer.alloc(0), true);
   }
@@ -131,8 +131,12 @@ export class SpdySession {
   }
 
   /** What a client causes with a frame of its own: it is read no further while it does not take the answers. */
-  async #answer(bytes: Buffer): Promise<void> {
+  #answer(bytes: Buffer): Promise<void> {
     this.#send(bytes);
+    return this.#room();
+  }
+
+  async #room(): Promise<void> {
     if (!this.#socket.writableNeedDrain) return;
     await Promise.race([once(this.#socket, 'drain'), once(this.#socket, 'close')]);
   }
