@@ -1,31 +1,61 @@
 // Which processes belong to a pod, or to a whole network: told by a variable in their environment, by the session of a
 // process that was started for it, and nothing else, since no kernel keeps them together here.
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bootId, processEntry, processTable, signalProcess } from '../sandbox/processes.ts';
+import { bootId, type ProcessEntry, processTable, signalProcess } from '../sandbox/processes.ts';
 
 /** In the environment of every process of a pod: NETWORK:ADDRESS. */
 export const POD_VARIABLE = 'VARKA_POD';
-/** Leaders of sessions as they were started, one a line: the machine's boot, number, start time. */
-const SESSIONS_FILE = 'sessions';
+/** One file for each pod: the leaders of its sessions, one a line: the machine's boot, number, start time. */
+const SESSIONS_DIRECTORY = 'sessions';
+
+/** Leaders of sessions, by number, with the time of their start: the number alone may be another process's by now. */
+export type Leaders = ReadonlyMap<number, string>;
 
 export function podMark(network: string, address: string): string {
   return `${network}:${address}`;
 }
 
-/** Before the process can have ended: so it is found even when it has cleared its environment. */
-export function recordSession(network: string, leader: number): void {
-  const startTime = processEntry(leader)?.startTime ?? '';
-  appendFileSync(join(network, SESSIONS_FILE), `${bootId()} ${leader} ${startTime}\n`);
+/** Before a new one can have ended: so its session is found even when it has cleared its environment. */
+export function recordSessions(network: string, address: string, leaders: Leaders): void {
+  const directory = join(network, SESSIONS_DIRECTORY);
+  const boot = bootId();
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, address);
+  // In one step, so that one who comes after a crash never reads half of it.
+  writeFileSync(`${path}.new`, [...leaders].map(([leader, startTime]) => `${boot} ${leader} ${startTime}\n`).join(''));
+  renameSync(`${path}.new`, path);
+}
+
+export function forgetSessions(network: string, address: string): void {
+  rmSync(join(network, SESSIONS_DIRECTORY, address), { force: true });
+}
+
+/**
+ * Those whose sessions still have a process. The kernel gives a number to nobody else while a session is named by it,
+ * so a leader with another start time says that the session has ended.
+ */
+export function withSessions(leaders: Leaders, table: readonly ProcessEntry[]): Map<number, string> {
+  const sessions = new Set(table.map(({ session }) => session));
+  const running = new Map(table.map(({ pid, startTime }) => [pid, startTime]));
+  return new Map(
+    [...leaders].filter(
+      ([leader, startTime]) => sessions.has(leader) && [undefined, startTime].includes(running.get(leader)),
+    ),
+  );
 }
 
 /** Every process of the pod at `address`, or of the whole network without one; this process is never among them. */
-export function processesOf(network: string, leaders: ReadonlySet<number>, address?: string): number[] {
+export function processesOf(network: string, leaders: Leaders, address?: string): number[] {
   const mark = address === undefined ? `${network}:` : podMark(network, address);
-  const table = processTable().filter(({ state, pid }) => state !== 'Z' && pid !== process.pid);
+  const all = processTable();
+  const own = withSessions(leaders, all);
   const isMarked = markTest(mark, address === undefined);
-  return table.filter(({ pid, session }) => leaders.has(session) || isMarked(pid)).map(({ pid }) => pid);
+  return all
+    .filter(({ state, pid }) => state !== 'Z' && pid !== process.pid)
+    .filter(({ pid, session }) => own.has(session) || isMarked(pid))
+    .map(({ pid }) => pid);
 }
 
 /** Kills what an ended supervisor has left of its network. False when something of it is still there. */
@@ -40,19 +70,23 @@ export function sweep(network: string, rounds = 50): boolean {
   return false;
 }
 
-function recordedSessions(network: string): Set<number> {
+function recordedSessions(network: string): Map<number, string> {
+  const boot = bootId();
+  const leaders = new Map<number, string>();
+  for (const file of recordsIn(join(network, SESSIONS_DIRECTORY))) {
+    for (const line of readFileSync(file, 'utf8').split('\n')) {
+      const [bootThen, leader, startTime = ''] = line.split(' ');
+      if (bootThen === boot) leaders.set(Number(leader), startTime);
+    }
+  }
+  return leaders;
+}
+
+function recordsIn(directory: string): string[] {
   try {
-    const lines = readFileSync(join(network, SESSIONS_FILE), 'utf8').trimEnd().split('\n');
-    const running = new Map(processTable().map(({ pid, startTime }) => [pid, startTime]));
-    const leaders = lines
-      .map((line) => line.split(' '))
-      // The number may be another process's by now.
-      .filter(
-        ([boot, pid, startTime]) => boot === bootId() && [undefined, startTime].includes(running.get(Number(pid))),
-      );
-    return new Set(leaders.map(([, pid]) => Number(pid)));
+    return readdirSync(directory).map((name) => join(directory, name));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Set();
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
 }

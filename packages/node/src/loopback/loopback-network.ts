@@ -111,6 +111,7 @@ export class LoopbackNetwork implements PodNetwork, ServiceNetwork {
       return sandbox;
     } catch (error) {
       this.#pods.delete(address);
+      rmSync(sockets, { recursive: true, force: true });
       this.#addresses.release(address);
       throw error;
     }

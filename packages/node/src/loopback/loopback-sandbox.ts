@@ -1,13 +1,21 @@
 // One pod in the fabric: the processes started for it, and connections made as they would make them.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Mount, PodNetworkOptions, PodProcess, PodSandbox, SpawnOptions } from '../sandbox/pod-network.ts';
-import { signalProcess } from '../sandbox/processes.ts';
+import { processTable, signalProcess } from '../sandbox/processes.ts';
 import { standardStreams } from '../sandbox/standard-streams.ts';
-import { POD_VARIABLE, podMark, processesOf, recordSession } from './belongings.ts';
+import {
+  forgetSessions,
+  type Leaders,
+  POD_VARIABLE,
+  podMark,
+  processesOf,
+  recordSessions,
+  withSessions,
+} from './belongings.ts';
 import { nativePort } from './native-ports.ts';
 import { connectAs } from './preload/connecting.ts';
 import type { Membership } from './preload/fabric.ts';
@@ -36,7 +44,8 @@ interface LoopbackSandboxParts {
 export class LoopbackSandbox implements PodSandbox {
   readonly ip: string;
   readonly #parts: LoopbackSandboxParts;
-  readonly #leaders = new Set<number>();
+  /** Of the sessions that go on, and of such as have ended since the last one began. */
+  #leaders: Leaders = new Map();
   readonly #mapped: Record<number, Endpoint> = {};
   /** One way in for all of its programs. */
   #proxy: string | undefined;
@@ -66,13 +75,24 @@ export class LoopbackSandbox implements PodSandbox {
         detached: true,
         stdio: streams.stdio,
       });
-      if (child.pid !== undefined) {
-        this.#leaders.add(child.pid);
-        recordSession(this.#parts.network, child.pid);
-      }
+      this.#keep(child);
       return streams.attach(child);
     } catch (error) {
       streams.abandon();
+      throw error;
+    }
+  }
+
+  /** Ends the program when it cannot be noted: nobody would find it again. */
+  #keep({ pid }: ChildProcess): void {
+    if (pid === undefined) return;
+    const table = processTable();
+    const startTime = table.find((entry) => entry.pid === pid)?.startTime ?? '';
+    this.#leaders = withSessions(this.#leaders, table).set(pid, startTime);
+    try {
+      recordSessions(this.#parts.network, this.ip, this.#leaders);
+    } catch (error) {
+      signalProcess(pid, 'SIGKILL');
       throw error;
     }
   }
@@ -98,6 +118,8 @@ export class LoopbackSandbox implements PodSandbox {
       for (const pid of left) signalProcess(pid, 'SIGKILL');
       await delay(5);
     }
+    // What would not end is found by its record once more when the network goes.
+    if (left.length === 0) forgetSessions(this.#parts.network, this.ip);
     this.#parts.onDestroy();
     if (left.length > 0) {
       throw new Error(

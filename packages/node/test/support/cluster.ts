@@ -46,7 +46,7 @@ let fabric = '';
 
 /** What runs besides this process: in a PID namespace everything is a pod's, elsewhere only what says so. */
 export function countProcesses(): number {
-  if (SANDBOX === 'loopback') return processesOf(fabric, new Set()).length;
+  if (SANDBOX === 'loopback') return processesOf(fabric, new Map()).length;
   return processTable().filter(({ state }) => state !== 'Z').length;
 }
 
