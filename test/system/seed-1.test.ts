@@ -10,19 +10,20 @@ import { findKubectl } from './support/kubectl.ts';
 import { leftovers, traces } from './support/leftovers.ts';
 import { type Answer, burst, SteadyLoad } from './support/load.ts';
 import { Mesh, type MeshOptions, type Result } from './support/mesh.ts';
-import { must, namespacesAllowed, seedManifests, skipUnless } from './support/peers.ts';
+import { must, namespacesAllowed, type Peer, SANDBOXES, seedManifests, skipUnless } from './support/peers.ts';
 
 const kubectlPeer = findKubectl();
 const manifestsPeer = seedManifests('seed-1');
 const refusedHere = refusal('refused', import.meta.filename);
 /** What a machine must do for the mesh to be that way: grant namespaces, or be made to refuse them. */
-const SANDBOXES = {
-  netns: { options: {}, peer: namespacesAllowed() },
-  loopback: {
-    options: { refused: true },
-    peer: refusedHere === undefined ? { found: true } : { missing: refusedHere },
-  },
-};
+const WAYS: Readonly<Record<(typeof SANDBOXES)[number], { readonly options: MeshOptions; readonly peer: Peer<true> }>> =
+  {
+    netns: { options: {}, peer: namespacesAllowed() },
+    loopback: {
+      options: { refused: true },
+      peer: refusedHere === undefined ? { found: true } : { missing: refusedHere },
+    },
+  };
 
 /** Requests a step: enough to tell 90/10 from 85/15 with certainty. */
 const REQUESTS = 2_000;
@@ -35,7 +36,8 @@ function versionOf({ body }: Answer): string {
   return /^Service A <- Service B <- Service C \| (v\d) \| \S+ \| \d+\n$/.exec(body)?.[1] ?? `unexpected: ${body}`;
 }
 
-for (const [sandbox, { options, peer }] of Object.entries(SANDBOXES)) {
+for (const sandbox of SANDBOXES) {
+  const { options, peer } = WAYS[sandbox];
   const skip = skipUnless(peer, kubectlPeer, manifestsPeer);
   describe(`seed 1, sandbox ${sandbox}`, { skip }, () => canary(options));
 }

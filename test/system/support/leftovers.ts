@@ -1,5 +1,5 @@
 // Counts what a mesh could leave behind: processes, namespaces, mounts, sockets, interfaces.
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Mesh } from './mesh.ts';
 
@@ -42,6 +42,14 @@ function namespacesOf(pid: number): string[] {
   return KINDS.map((kind) => readOr('', () => readlinkSync(`/proc/${pid}/ns/${kind}`)));
 }
 
+/**
+ * Until this test process ends: the kernel gives the number of a namespace that has gone to the next one, which may be
+ * another mesh's, but not while somebody has it open. A namespace that is open keeps no process alive.
+ */
+function holdNamespaces(pid: number): void {
+  for (const kind of KINDS) readOr(undefined, () => openSync(`/proc/${pid}/ns/${kind}`, 'r'));
+}
+
 export function traces(mesh: Mesh): Traces {
   const runtime = JSON.parse(readFileSync(join(mesh.directory, 'runtime.json'), 'utf8')) as RuntimeFile;
   const { fabric } = runtime;
@@ -49,6 +57,8 @@ export function traces(mesh: Mesh): Traces {
   const [pidNamespace = ''] = namespacesOf(inside);
   const members = processIds().filter((pid) => namespacesOf(pid)[0] === pidNamespace && pidNamespace !== '');
   const own = new Set(namespacesOf(process.pid));
+  // Held before they are read: what is read is then what is held.
+  if (fabric === undefined) for (const pid of members) holdNamespaces(pid);
   const namespaces = [...new Set(members.flatMap(namespacesOf))].filter((name) => name !== '' && !own.has(name));
   const ports = [runtime.api, runtime.gateway.http, runtime.gateway.https].map((url) => Number(new URL(url).port));
   if (fabric !== undefined) {
@@ -94,7 +104,8 @@ export function leftovers(mesh: Mesh, { namespaces, ports, fabric }: Traces): st
       found.push(`process ${pid}: ${command.slice(0, 120)}`);
   }
   for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
-    if (line.includes(mesh.directory) || line.includes('nsfs')) found.push(`mount: ${line}`);
+    // A namespace that is kept by a mount shows as `nsfs`, by its number.
+    if ([mesh.directory, ...namespaces].some((trace) => line.includes(trace))) found.push(`mount: ${line}`);
   }
   for (const line of readFileSync('/proc/net/unix', 'utf8').split('\n'))
     if (line.includes(mesh.directory)) found.push(`socket: ${line}`);
