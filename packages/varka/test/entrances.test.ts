@@ -159,6 +159,20 @@ describe('sockets asked for', () => {
     await assert.rejects(once(connect(own.port, '127.0.0.1'), 'connect'), { code: 'ECONNREFUSED' });
   });
 
+  test('of two that ask for one port at the same time each gets its own answer', async () => {
+    const names: string[] = [];
+    const listeners = new HostListeners((message) => {
+      assert.ok(message.type === 'listen');
+      names.push(message.name);
+    });
+    const [first, second] = [listeners.open('127.0.0.1', 80), listeners.open('127.0.0.1', 80)];
+    const server = createServer();
+    listeners.take(names[0] ?? '', server);
+    assert.equal(await first, server);
+    listeners.refuse(names[1] ?? '', { code: 'EADDRINUSE', message: 'taken' });
+    await assert.rejects(second, (error) => error instanceof ListenRefusedError && error.code === 'EADDRINUSE');
+  });
+
   test('only of the loopback network', () => {
     assert.throws(() => listenOn('0.0.0.0', 0), /not an address of the loopback network/);
   });

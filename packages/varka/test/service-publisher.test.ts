@@ -164,8 +164,6 @@ test('what cannot be had is told once: as an event, in the status, and to whoeve
     ports: [
       { name: 'http', port: 80 },
       { name: 'dns', port: 53, protocol: 'UDP' },
-      // The mesh listens there in any case.
-      { name: 'gateway', port: 1 },
     ],
   };
   put(spec);
@@ -176,7 +174,6 @@ test('what cannot be had is told once: as an event, in the status, and to whoeve
     ports: [
       { port: 80, protocol: 'TCP', error: 'varka.dev/PortNotPermitted' },
       { port: 53, protocol: 'UDP', error: 'varka.dev/ProtocolNotCarried' },
-      { port: 1, protocol: 'TCP' },
     ],
   });
   put({ ...spec, selector: { app: 'web' } });
@@ -194,9 +191,28 @@ test('what cannot be had is told once: as an event, in the status, and to whoeve
     [
       ['http', 'this'],
       ['dns', 'only'],
-      ['gateway', undefined],
     ],
   );
   put({ type: 'ClusterIP', ports: [{ port: 80 }] });
   await eventually(() => services.get('apps', 'web')?.status?.loadBalancer?.ingress === null);
+});
+
+test('where the mesh listens in any case is the gateway’s; to others that port is taken', async (t) => {
+  const { publisher, services, opened, refused } = fixture(t);
+  await publisher.start();
+  refused.set('127.0.0.1:1', 'EADDRINUSE');
+  const spec = { type: 'LoadBalancer', ports: [{ name: 'http', port: 1 }] };
+  services.put({ metadata: { namespace: 'istio-system', name: 'gateway' }, spec });
+  await eventually(() => services.get('istio-system', 'gateway')?.status?.loadBalancer?.ingress?.[0]);
+  assert.deepEqual(opened, []);
+  services.put({ metadata: { namespace: 'apps', name: 'web' }, spec });
+  const ingress = await eventually(() => services.get('apps', 'web')?.status?.loadBalancer?.ingress?.[0]);
+  assert.equal(ingress.ports?.[0]?.error, 'varka.dev/PortTaken');
+  assert.deepEqual(
+    publisher.status().map(({ service, error }) => [service, error === undefined]),
+    [
+      ['gateway', true],
+      ['web', false],
+    ],
+  );
 });

@@ -17,6 +17,7 @@ export class HostListeners {
   readonly #ask: (message: FromSupervisor) => void;
   /** By name; each is waited for once. */
   readonly #arrivals = new Map<string, PromiseWithResolvers<Server>>();
+  #asked = 0;
 
   constructor(ask: (message: FromSupervisor) => void) {
     this.#ask = ask;
@@ -29,7 +30,8 @@ export class HostListeners {
 
   /** Rejects with a `ListenRefusedError`. The socket is the caller's, to close it too. */
   open(host: string, port: number): Promise<Server> {
-    const name = `${host}:${port}`;
+    // Each question has its own answer: two services may ask for one port at the same time, and one of them gets it.
+    const name = `${host}:${port} ${++this.#asked}`;
     const { promise } = this.#arrival(name);
     this.#ask({ type: 'listen', name, host, port });
     return promise.finally(() => this.#arrivals.delete(name));
@@ -50,7 +52,7 @@ export class HostListeners {
   }
 
   refuse(name: string, refusal: ListenRefusal): void {
-    this.#arrival(name).reject(new ListenRefusedError(refusal));
+    this.#arrivals.get(name)?.reject(new ListenRefusedError(refusal));
   }
 
   #arrival(name: string): PromiseWithResolvers<Server> {

@@ -23,9 +23,13 @@ export class LoadBalancerAddresses {
     return this.#prefix === undefined ? ONLY_ADDRESS : `${this.#prefix}.1`;
   }
 
+  isGateway(key: string): boolean {
+    return key === this.#gateway;
+  }
+
   /** Undefined when every address is given away. The same one again for as long as the service is known, or says so itself. */
   of(key: string, { spec, status }: Service): string | undefined {
-    if (key === this.#gateway || this.#prefix === undefined) return this.gateway;
+    if (this.isGateway(key) || this.#prefix === undefined) return this.gateway;
     const given = this.#given.get(key);
     if (given !== undefined) return given;
     const taken = new Set(this.#given.values());

@@ -33,7 +33,7 @@ export interface ServicePublisherOptions {
   readonly endpointSlices: Informer<EndpointSlice>;
   readonly listeners: Pick<HostListeners, 'open'>;
   readonly addresses: LoadBalancerAddresses;
-  /** Addresses, as host:port, that the mesh listens on in any case. */
+  /** Addresses, as host:port, where the mesh listens for the gateway in any case. */
   readonly published: ReadonlySet<string>;
   readonly events: Pick<EventRecorder, 'event'>;
   readonly log: Logger;
@@ -114,6 +114,7 @@ export class ServicePublisher {
     const open = before?.open ?? new Map<string, Publisher>();
     const troubles = new Map<string, Trouble>();
     const wanted = new Map(entrances.map((entrance) => [idOf(entrance), entrance]));
+    const isGateway = this.#options.addresses.isGateway(key);
     for (const [id, publisher] of open) {
       if (wanted.has(id)) continue;
       publisher.close();
@@ -121,7 +122,7 @@ export class ServicePublisher {
     }
     for (const [id, entrance] of wanted) {
       const address = addressOf(entrance);
-      if (open.has(id) || this.#options.published.has(address)) continue;
+      if (open.has(id) || (isGateway && this.#options.published.has(address))) continue;
       const trouble = entrance.protocol === 'TCP' ? await this.#publish(key, id, entrance, open) : NOT_TCP;
       if (trouble === undefined) continue;
       troubles.set(id, trouble);
