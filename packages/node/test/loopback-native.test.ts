@@ -89,6 +89,7 @@ const viaProxy = (url: string, token = ''): string[] =>
     const { hostname: host, port } = proxy;
     http.get({ host, port, path: '${url}', headers }, (response) => {
       response.setEncoding('utf8').on('data', (text) => console.log(response.statusCode, text.trim()));
+      response.on('error', ({ code }) => console.log(code));
     });`);
 
 const connectVia = (target: string): string[] =>
@@ -126,6 +127,8 @@ test('it calls by HTTP_PROXY, as its own pod, by names and addresses', async () 
   assert.equal(await run(client, connectVia(`${server.ip}:7`)), `200 hello ${client.ip}\n`);
   assert.match(await run(client, connectVia('nobody:80')), /^502 varka: getaddrinfo ENOTFOUND nobody/);
   assert.match(await run(client, viaProxy('http://nobody/x')), /^502 varka: getaddrinfo ENOTFOUND nobody/);
+  // A name that every JavaScript object has something under.
+  assert.match(await run(client, viaProxy('http://constructor/x')), /^502 varka: getaddrinfo ENOTFOUND constructor/);
   assert.match(
     await run(client, viaProxy('http://10.96.1.1:81/x')),
     /^502 varka: connect ECONNREFUSED 10\.96\.1\.1:81/,
@@ -137,6 +140,16 @@ test('it calls by HTTP_PROXY, as its own pod, by names and addresses', async () 
   await client.destroy();
   const { password } = new URL(String(url).trim());
   assert.match(await run(server, viaProxy('http://web/x', password)), /^407 /);
+});
+
+test('an answer that breaks off does so for whoever called by HTTP_PROXY', { timeout: 30_000 }, async () => {
+  const [server, client] = [createPod('server'), createPod('client')];
+  const breaks = `net.createServer((s) => s.once('data', () => {
+    s.end('HTTP/1.1 200 OK\\r\\ncontent-length: 100\\r\\n\\r\\nhalf');
+  })).listen(8080, '0.0.0.0', () => console.log('up'));`;
+  const { stdout } = server.spawn([process.execPath, '-e', breaks], { env: { PATH }, cwd: '/' });
+  await once(stdout, 'data');
+  assert.equal(await run(client, viaProxy(`http://${server.ip}:8080/x`)), '200 half\nECONNRESET\n');
 });
 
 test('Node behind a shell has its own variables back', async () => {

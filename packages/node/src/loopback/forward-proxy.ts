@@ -10,8 +10,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { type AddressInfo, connect, isIP, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { resolveName } from './names.ts';
+import { type Duplex, pipeline } from 'node:stream';
 import { connectAs } from './preload/connecting.ts';
 import { Fabric, type Membership } from './preload/fabric.ts';
 import { notFound } from './preload/names.ts';
@@ -21,7 +20,9 @@ const HOP_BY_HOP = ['connection', 'proxy-connection', 'proxy-authorization', 'ke
 
 export class ForwardProxy {
   readonly #server: Server;
-  readonly #members = new Map<string, Membership>();
+  /** By token. */
+  readonly #members = new Map<string, Fabric>();
+  readonly #tunnels = new Set<Duplex>();
   /** It listens. */
   readonly ready: Promise<void>;
   #port = 0;
@@ -39,18 +40,20 @@ export class ForwardProxy {
   /** What HTTP_PROXY is to be for this pod. */
   admit(member: Membership): string {
     const token = randomBytes(16).toString('hex');
-    this.#members.set(token, member);
+    this.#members.set(token, new Fabric(member));
     return `http://pod:${token}@127.0.0.1:${this.#port}`;
   }
 
   /** The pod at that address has gone. */
   expel(address: string): void {
-    for (const [token, member] of this.#members) if (member.address === address) this.#members.delete(token);
+    for (const [token, { membership }] of this.#members)
+      if (membership.address === address) this.#members.delete(token);
   }
 
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
+    for (const tunnel of this.#tunnels) tunnel.destroy();
   }
 
   #forward(request: IncomingMessage, response: ServerResponse): void {
@@ -69,7 +72,7 @@ export class ForwardProxy {
   #passOn(
     request: IncomingMessage,
     response: ServerResponse,
-    member: Membership,
+    member: Fabric,
     url: URL,
     fail: (status: number, why: string) => void,
   ): void {
@@ -86,7 +89,8 @@ export class ForwardProxy {
     });
     outgoing.on('response', (incoming) => {
       response.writeHead(incoming.statusCode ?? 502, incoming.rawHeaders);
-      incoming.pipe(response);
+      // An answer that breaks off breaks off for the program, too.
+      pipeline(incoming, response, () => undefined);
     });
     outgoing.on('error', (error) => fail(502, error.message));
     response.on('close', () => outgoing.destroy());
@@ -95,6 +99,8 @@ export class ForwardProxy {
 
   #tunnel(request: IncomingMessage, client: Duplex, head: Buffer): void {
     client.on('error', () => client.destroy());
+    this.#tunnels.add(client);
+    client.once('close', () => this.#tunnels.delete(client));
     const member = this.#memberOf(request);
     const [, host = '', port = ''] = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(request.url ?? '') ?? [];
     if (member === undefined || host === '') {
@@ -119,7 +125,7 @@ export class ForwardProxy {
   }
 
   /** Proxy-Authorization: Basic, of which the password is the token. */
-  #memberOf({ headers }: IncomingMessage): Membership | undefined {
+  #memberOf({ headers }: IncomingMessage): Fabric | undefined {
     const [, encoded = ''] = /^Basic (\S+)$/i.exec(headers['proxy-authorization'] ?? '') ?? [];
     const [, token = ''] = Buffer.from(encoded, 'base64').toString('latin1').split(':');
     return this.#members.get(token);
@@ -130,9 +136,9 @@ function challenge(status: number): Record<string, string> {
   return status === 407 ? { 'proxy-authenticate': 'Basic' } : {};
 }
 
-function enter(member: Membership, host: string, port: number): Socket {
+function enter(member: Fabric, host: string, port: number): Socket {
   if (isIP(host) !== 0) return enterByAddress(member, host, port);
-  const found = resolveName(host, member, new Fabric(member).table);
+  const found = member.resolve(host);
   if (found.kind === 'addresses') return enterByAddress(member, found.addresses[0] ?? '', port);
   if (found.kind === 'outside') return connect({ host: found.name, port });
   const nowhere = new Socket();
@@ -140,7 +146,7 @@ function enter(member: Membership, host: string, port: number): Socket {
   return nowhere;
 }
 
-function enterByAddress(member: Membership, address: string, port: number): Socket {
-  const { kind } = new Fabric(member).route(address, port, undefined);
+function enterByAddress(member: Fabric, address: string, port: number): Socket {
+  const { kind } = member.route(address, port, undefined);
   return kind === 'outside' ? connect({ host: address, port }) : connectAs(member, address, port);
 }

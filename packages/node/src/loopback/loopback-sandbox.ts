@@ -18,7 +18,7 @@ import {
 } from './belongings.ts';
 import { nativePort } from './native-ports.ts';
 import { connectAs } from './preload/connecting.ts';
-import type { Membership } from './preload/fabric.ts';
+import { Fabric, type Membership } from './preload/fabric.ts';
 import { sourceOf } from './preload/files.ts';
 import { MEMBERSHIP_VARIABLE } from './preload/join.ts';
 import type { Endpoint } from './proxy-header.ts';
@@ -99,7 +99,7 @@ export class LoopbackSandbox implements PodSandbox {
 
   connect(port: number, host = '127.0.0.1'): Duplex {
     this.#assertAlive();
-    return connectAs(this.#membership('application'), host, port);
+    return connectAs(new Fabric(this.#membership('application')), host, port);
   }
 
   processes(): number[] {

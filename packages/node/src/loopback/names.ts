@@ -20,7 +20,7 @@ const NDOTS = 5;
 
 export function resolveName(asked: string, { hosts, searches }: ResolverConfig, table: FabricTable): NameAnswer {
   const name = asked.toLowerCase();
-  const known = hosts[name];
+  const known = own(hosts, name);
   if (known !== undefined) return { kind: 'addresses', addresses: known };
   const view = viewOf(table);
   const dots = name.split('.').length - 1;
@@ -46,9 +46,14 @@ function addressesOf(name: string, view: DnsView, zone: string): NameAnswer | un
 
 export function viewOf({ names, standIns }: FabricTable): DnsView {
   return {
-    service: (namespace, name) => names[namespace]?.[name],
-    hasServices: (namespace) => names[namespace] !== undefined,
-    standIn: (name) => standIns[name],
+    service: (namespace, name) => own(own(names, namespace) ?? {}, name),
+    hasServices: (namespace) => Object.hasOwn(names, namespace),
+    standIn: (name) => own(standIns, name),
     reverse: () => undefined,
   };
+}
+
+/** Anybody may ask for a name that every object has something under, like `constructor`. */
+function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
 }

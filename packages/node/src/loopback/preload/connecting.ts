@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import tls, { type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { type Endpoint, encodeHeader } from '../proxy-header.ts';
 import { isLoopback, type Route } from '../route.ts';
-import { Fabric, type Membership } from './fabric.ts';
+import type { Fabric } from './fabric.ts';
 import { notFound } from './names.ts';
 import { replace } from './replace.ts';
 import { nameSocket } from './socket-addresses.ts';
@@ -58,8 +58,7 @@ export function patchConnecting(fabric: Fabric): void {
 }
 
 /** A connection as that member would make it, whoever this process is. */
-export function connectAs(member: Membership, address: string, port: number): Socket {
-  const fabric = new Fabric(member);
+export function connectAs(fabric: Fabric, address: string, port: number): Socket {
   const way = fabric.route(address, port, undefined);
   const socket = new Socket({ allowHalfOpen: true });
   if (way.kind !== 'fabric') {
