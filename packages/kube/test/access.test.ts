@@ -291,6 +291,30 @@ describe('speaking in the name of others', () => {
     assert.equal((await api.call('GET', `${MAPS}/passing`)).code, 404);
   });
 
+  test('who may do everything in a namespace does nothing outside of it by a path that leads through it', async () => {
+    await api.call('POST', `${RBAC}/namespaces/default/rolebindings`, {
+      body: {
+        metadata: { name: 'masters' },
+        roleRef: { kind: 'ClusterRole', name: 'cluster-admin' },
+        subjects: [{ kind: 'User', name: 'nora' }],
+      },
+    });
+    const asNora = { headers: { 'impersonate-user': 'nora' } };
+    assert.equal((await api.call('GET', PODS, asNora)).code, 200);
+    const through = async (path: string, body: object) =>
+      (await api.call('POST', path.replace('/v1/', '/v1/namespaces/default/'), { body, ...asNora })).code;
+    assert.equal(await through('/api/v1/nodes', { metadata: { name: 'n' } }), 404);
+    const webhooks = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
+    assert.equal(await through(webhooks, { metadata: { name: 'w' } }), 404);
+    const review = { spec: { user: 'jane', resourceAttributes: { verb: 'get', resource: 'nodes' } } };
+    assert.equal(await through('/apis/authorization.k8s.io/v1/subjectaccessreviews', review), 404);
+    const applied = await api.call('PATCH', '/api/v1/configmaps/stray?fieldManager=me', {
+      type: 'application/apply-patch+yaml',
+      body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'stray' } },
+    });
+    assert.equal(applied.code, 404, 'an object of a namespace has one');
+  });
+
   test('the kinds that are only answered offer nothing else', async () => {
     assert.equal((await api.call('GET', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews')).code, 405);
     assert.equal((await api.call('GET', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews/x')).code, 404);

@@ -103,7 +103,11 @@ export class Router {
     if (parsed === undefined) return undefined;
     const { group, version, plural, ...where } = parsed;
     const row = this.#context.registry.find(group, version, plural);
-    return row === undefined ? undefined : { row, version, ...where };
+    if (row === undefined) return undefined;
+    const { namespace, name } = where;
+    // Roles are asked about the path's namespace, so what is in none is never reached through one, nor the reverse.
+    const isThere = row.namespaced ? namespace !== undefined || name === undefined : namespace === undefined;
+    return isThere ? { row, version, ...where } : undefined;
   }
 
   #discovery(path: string, form: Wanted): object | undefined {
