@@ -128,6 +128,24 @@ describe('kinds that show the objects of others', () => {
     const v1 = await api.call('GET', `/apis/autoscaling/v1/${base}/shop`);
     assert.equal(record(v1.body['spec'])['targetCPUUtilizationPercentage'], 70);
   });
+
+  test('what v1 cannot say of an autoscaler outlives a write through it', async () => {
+    const path = (version: string) => `/apis/autoscaling/${version}/namespaces/default/horizontalpodautoscalers/shop`;
+    const cpu = (averageUtilization: number) => ({
+      type: 'Resource',
+      resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization } },
+    });
+    const memory = { type: 'Resource', resource: { name: 'memory', target: { type: 'Value', value: '1Gi' } } };
+    const behavior = { scaleUp: { stabilizationWindowSeconds: 5 } };
+    const merge = (version: string, spec: object) =>
+      api.call('PATCH', path(version), { type: 'application/merge-patch+json', body: { spec } });
+    await merge('v2', { metrics: [memory, cpu(70)], behavior });
+    const changed = await merge('v1', { targetCPUUtilizationPercentage: 50 });
+    assert.equal(changed.code, 200, changed.text);
+    assert.equal(record(changed.body['spec'])['targetCPUUtilizationPercentage'], 50);
+    const kept = record((await api.call('GET', path('v2'))).body['spec']);
+    assert.deepEqual([kept['metrics'], kept['behavior']], [[cpu(50), memory], behavior]);
+  });
 });
 
 describe('kinds that nothing acts on', () => {

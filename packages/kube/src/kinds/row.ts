@@ -47,7 +47,8 @@ export interface KindRow {
 export interface View {
   readonly of: KindRow;
   show(object: KubeObject): KubeObject;
-  keep(object: KubeObject): KubeObject;
+  /** `current` is what is kept as yet: what the view cannot show of it stays. */
+  keep(object: KubeObject, current?: KubeObject): KubeObject;
 }
 
 export interface Subresources {

@@ -158,7 +158,7 @@ export class Writer {
     const { row, version, namespace, name, subresource } = target;
     if (row.view !== undefined) {
       const keptChange = (current: KubeObject) =>
-        this.#kept(row, version, change(inVersion(current, row, version)).body, options);
+        this.#kept(row, version, change(inVersion(current, row, version)).body, options, current);
       return inVersion(await this.update(behindView(target, row.view), keptChange, options), row, version);
     }
     const resource = resourceOf(row);
@@ -236,10 +236,10 @@ export class Writer {
   }
 
   /** What a client wrote of a kind that is a view, as the object that is kept. */
-  #kept(row: KindRow, version: string, body: unknown, options: WriteOptions): unknown {
+  #kept(row: KindRow, version: string, body: unknown, options: WriteOptions, current?: KubeObject): unknown {
     const { object, causes } = decodeObject(row, version, body, options.fieldValidation, options.warnings);
     if (causes.length > 0) throw StatusError.invalid(row, object.metadata?.name ?? '', causes);
-    const { apiVersion: _, kind: __, ...kept } = row.view?.keep(object) ?? object;
+    const { apiVersion: _, kind: __, ...kept } = row.view?.keep(object, current) ?? object;
     return kept;
   }
 

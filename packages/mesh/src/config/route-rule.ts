@@ -94,19 +94,22 @@ export function routeRuleConfig(rules: readonly RouteRuleObject[], clusterDomain
  */
 export function throughRouteRules(outer: HttpRoute, rules: VirtualServiceObject): HttpRoute[] {
   const port = outer.route?.[0]?.destination.port;
-  return (rules.spec?.http ?? []).map((http): HttpRoute => {
+  return (rules.spec?.http ?? []).flatMap((http): HttpRoute[] => {
     const match = bothMatches(outer.match, http.match);
+    if (match?.length === 0) return [];
     const route = http.route?.map((one) => ({
       ...one,
       destination: { ...one.destination, ...(port === undefined ? {} : { port }) },
     }));
     const { match: _, ...rest } = http;
-    return {
-      ...rest,
-      ...(match === undefined ? {} : { match }),
-      ...(route === undefined ? {} : { route }),
-      ...(outer.name === undefined ? {} : { name: outer.name }),
-    };
+    return [
+      {
+        ...rest,
+        ...(match === undefined ? {} : { match }),
+        ...(route === undefined ? {} : { route }),
+        ...(outer.name === undefined ? {} : { name: outer.name }),
+      },
+    ];
   });
 }
 
@@ -115,7 +118,25 @@ function bothMatches(
   inner: readonly HttpMatchRequest[] | undefined,
 ): HttpMatchRequest[] | undefined {
   if (outer === undefined || inner === undefined) return (outer ?? inner)?.slice();
-  return outer.flatMap((a) => inner.map((b) => ({ ...a, ...b, headers: { ...a.headers, ...b.headers } })));
+  return outer.flatMap((a) =>
+    inner.flatMap((b) => {
+      const uri = a.uri === undefined || b.uri === undefined ? (a.uri ?? b.uri) : narrower(a.uri, b.uri);
+      if (uri === undefined && a.uri !== undefined) return [];
+      return [{ ...a, ...b, ...(uri === undefined ? {} : { uri }), headers: { ...a.headers, ...b.headers } }];
+    }),
+  );
+}
+
+/** What both let through: one of them, where it lies within the other. Of anything else nothing is let through. */
+function narrower(a: StringMatch, b: StringMatch): StringMatch | undefined {
+  if (within(b, a)) return b;
+  return within(a, b) ? a : undefined;
+}
+
+function within(one: StringMatch, other: StringMatch): boolean {
+  const text = one.exact ?? one.prefix;
+  if (other.prefix !== undefined) return text?.startsWith(other.prefix) === true;
+  return one.exact !== undefined && one.exact === other.exact;
 }
 
 function httpRoute(

@@ -124,5 +124,25 @@ spec:
     assert.equal(at('/c/1'), subset('v1'));
     assert.equal(at('/c/1', { 'x-dev-user': 'super-secret' }), subset('v2'));
     assert.equal(at('/other', { 'x-dev-user': 'super-secret' }), 'none');
+    const paths = ['/other', '/c/deep', '/']
+      .map((prefix, i) =>
+        rule(
+          `path-${i}`,
+          `precedence: ${9 - i}, match: {request: {headers: {uri: {prefix: ${prefix}}}}}, route: [{labels: {version: v2}}]`,
+        ),
+      )
+      .join('');
+    const narrow = compileFor(
+      snapshotOf(CHAIN + ingress + V1 + paths, CHAIN_PODS),
+      'ingress-1',
+      'istio-system',
+      'router',
+    );
+    const to = (path: string) => outcome(narrow, 'http.8080', { host: 'example.com', path });
+    assert.deepEqual(
+      [to('/other'), to('/c/deep/1'), to('/c/1')],
+      ['none', subset('v2'), subset('v2')],
+      'a rule for a path does not widen what the Ingress lets in',
+    );
   });
 });

@@ -115,6 +115,12 @@ const CPU = (percent: unknown) => ({
   resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: percent } },
 });
 
+/** The share of the CPU that a metric aims at: the one kind of metric that v1 can say. */
+const cpuShare = (metric: Record<string, unknown> | undefined): unknown => {
+  const { name, target } = record(metric?.['resource']);
+  return name === 'cpu' ? record(target)['averageUtilization'] : undefined;
+};
+
 export const legacyAutoscalerRow: KindRow = {
   ...row(
     'v1',
@@ -132,15 +138,24 @@ export const legacyAutoscalerRow: KindRow = {
   ),
   view: {
     of: horizontalPodAutoscalerRow,
-    keep(object) {
+    keep(object, current) {
       const { targetCPUUtilizationPercentage: percent, ...spec } = record(object['spec']);
-      return { ...object, spec: { ...spec, ...(percent === undefined ? {} : { metrics: [CPU(percent)] }) } };
+      const { metrics: before, behavior } = record(current?.['spec']);
+      const others = records(before).filter((metric) => cpuShare(metric) === undefined);
+      const metrics = [...(percent === undefined ? [] : [CPU(percent)]), ...others];
+      return {
+        ...object,
+        spec: {
+          ...spec,
+          ...(metrics.length === 0 ? {} : { metrics }),
+          ...(behavior === undefined ? {} : { behavior }),
+        },
+      };
     },
     show(object) {
-      // Kubernetes keeps the metrics that v1 cannot say in an annotation; here v2 has them, and v1 leaves them out.
+      // Kubernetes shows what v1 cannot say in an annotation; here v1 leaves it out, and a write through it leaves it be.
       const { metrics, behavior: _, ...spec } = record(object['spec']);
-      const cpu = records(metrics).find((metric) => record(metric['resource'])['name'] === 'cpu');
-      const percent = record(record(cpu?.['resource'])['target'])['averageUtilization'];
+      const percent = cpuShare(records(metrics).find((metric) => cpuShare(metric) !== undefined));
       return {
         ...object,
         spec: { ...spec, ...(percent === undefined ? {} : { targetCPUUtilizationPercentage: percent }) },
