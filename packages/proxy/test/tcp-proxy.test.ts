@@ -191,3 +191,16 @@ test('weighted clusters share by the draw, and the idle close', async (t) => {
   assert.equal(await exchange(proxy.port('in'), ''), 'b');
   assert.equal(proxy.instance.stats.tcpPrefix('w').idleTimeout, 2);
 });
+
+test('a host that refuses connections is left out, as its outlier detection says', async (t) => {
+  const port = await tcpBackend(t, (socket) => socket.end('here'));
+  const outlier_detection = { consecutive_5xx: 2, max_ejection_percent: 100 };
+  const proxy = await startProxy(t, {
+    clusters: [staticCluster('c', [port, await freePort()], { outlier_detection })],
+    listeners: [listener('in', [chain(tcpProxy('c'))])],
+  });
+  const answers: string[] = [];
+  for (let i = 0; i < 8; i++) answers.push(await exchange(proxy.port('in'), ''));
+  assert.equal(answers.filter((answer) => answer !== 'here').length, 2, answers.join());
+  assert.equal(proxy.instance.stats.cluster('c').outlierEjectionsActive, 1);
+});

@@ -96,6 +96,7 @@ export abstract class RequestAttempts implements UpstreamHandler {
       this.#sendBody(bytes, from, to, pieces);
       if (!complete) return;
       this.#mirror();
+      if (!this.#keepsBody()) this.body.drop(this.request.framing === 'none');
       this.#startTryTimer();
       return;
     }

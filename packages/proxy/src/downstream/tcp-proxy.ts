@@ -123,8 +123,14 @@ class TcpProxyConnection implements Drainable {
         timeoutMs: cluster.connectTimeoutMs,
       },
       {
-        onConnect: (up) => this.#onConnect(up, initialBytes),
-        onConnectFailed: (failure) => this.#onConnectFailed(cluster, failure),
+        onConnect: (up) => {
+          cluster.outliers?.onConnected(host, this.#deps.now());
+          this.#onConnect(up, initialBytes);
+        },
+        onConnectFailed: (failure) => {
+          cluster.outliers?.onLocalFailure(host, 'connect-failed', this.#deps.now());
+          this.#onConnectFailed(cluster, failure);
+        },
       },
       { buffer: READ_BUFFER, callback: (length) => this.#toDownstream(length) },
     );

@@ -60,6 +60,11 @@ export class OutlierDetector {
     this.#count(host, monitor, status, now);
   }
 
+  /** Of a connection that carries bytes nobody reads: that it is there is all the good there is to know of its host. */
+  onConnected(host: Host, now: number): void {
+    this.onResponse(host, 200, now);
+  }
+
   onLocalFailure(host: Host, failure: LocalOriginFailure, now: number): void {
     const monitor = this.#monitor(host);
     const { spec } = this;
