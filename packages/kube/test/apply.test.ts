@@ -151,3 +151,11 @@ test('what nobody can have written into managedFields is left out', () => {
   const fields = { 'f:a': { 'k:not json': {}, 'v:': {}, 'x:y': {}, 'k:{"name":"a"}': { '.': {}, 'f:b': {} } } };
   assert.deepEqual([...fromFieldsV1(fields)].map(pathText), ['.a[name="a"]', '.a[name="a"].b']);
 });
+
+test('a name made to read as the path of another field is nobody’s, and nothing else changes for it', () => {
+  const name = ['x', '__proto__', 'polluted'].join('\u0000');
+  const live = apply({}, { spec: { labels: { [name]: '1', good: '2' } } }, 'm');
+  assert.equal('polluted' in {}, false);
+  assert.deepEqual([...(entriesOf(live)[0]?.fields ?? [])].map(pathText), ['.spec.labels.good']);
+  assert.deepEqual(specOf(live), { labels: { [name]: '1', good: '2' } });
+});

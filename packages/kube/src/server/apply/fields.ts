@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isRecord } from '../../kinds/conform.ts';
 import type { Schema } from '../../kinds/schema.ts';
 import { fieldSchema, isAtomic, isNamed, itemsOf } from './lists.ts';
-import { below, elementsOf, type Path } from './paths.ts';
+import { below, elementsOf, type Path, SEPARATOR } from './paths.ts';
 
 /** A list item or a map's key that is there itself; what is in it has paths of its own. */
 export const CONTAINER = Symbol('container');
@@ -20,6 +20,8 @@ export function fieldValues(value: unknown, schema: Schema): FieldValues {
 function collect(value: unknown, schema: Schema, path: Path, fields: Map<Path, unknown>): void {
   if (isRecord(value) && !isAtomic(schema)) {
     for (const [name, field] of Object.entries(value)) {
+      // Nobody's: it would read as the path of another field.
+      if (name.includes(SEPARATOR)) continue;
       const at = below(path, `f:${name}`);
       const isEmpty = isRecord(field) && Object.keys(field).length === 0;
       if (isEmpty || !isNamed(schema, name)) fields.set(at, CONTAINER);

@@ -6,8 +6,8 @@ import { isRecord } from '../../kinds/conform.ts';
 /** Elements joined; sets of paths are sets of these. */
 export type Path = string;
 
-/** In no element: names and JSON escape it. */
-const SEPARATOR = '\u0000';
+/** In no element: JSON escapes it, and a field with it in its name has no path. */
+export const SEPARATOR = '\u0000';
 const SELF = '.';
 
 export const elementsOf = (path: Path): string[] => (path === '' ? [] : path.split(SEPARATOR));
