@@ -64,13 +64,15 @@ function outlierFields(outlier: OutlierDetection | undefined): ClusterInit['outl
   return {
     // Istio ejects on errors only, never on a success rate that is merely worse than the others'.
     enforcingSuccessRate: 0,
+    // The setting of old: gateway errors, and those alone [istio/api OutlierDetection.consecutive_errors].
+    ...(outlier.consecutiveErrors
+      ? {
+          ...consecutive('consecutiveGatewayFailure', 'enforcingConsecutiveGatewayFailure', outlier.consecutiveErrors),
+          enforcingConsecutive5xx: 0,
+        }
+      : {}),
     ...consecutive('consecutive5xx', 'enforcingConsecutive5xx', outlier.consecutive5xxErrors),
-    ...consecutive(
-      'consecutiveGatewayFailure',
-      'enforcingConsecutiveGatewayFailure',
-      // The name of old for it, from before 5xx errors could be counted [istio/api OutlierDetection.consecutive_errors].
-      outlier.consecutiveGatewayErrors ?? outlier.consecutiveErrors,
-    ),
+    ...consecutive('consecutiveGatewayFailure', 'enforcingConsecutiveGatewayFailure', outlier.consecutiveGatewayErrors),
     ...(outlier.splitExternalLocalOriginErrors === true
       ? {
           splitExternalLocalOriginErrors: true,

@@ -5,6 +5,8 @@ import { Cluster_DiscoveryType, Cluster_LbPolicy } from '@varka/xds/gen/envoy/co
 import { FileAccessLogSchema } from '@varka/xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import { HttpConnectionManager_ServerHeaderTransformation } from '@varka/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { HttpProtocolOptionsSchema } from '@varka/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import { trafficPolicyFields } from '../../src/compile/traffic-policy.ts';
+import { DEFAULT_MESH_CONFIG } from '../../src/config/mesh-config.ts';
 import { CHAIN, CHAIN_PODS, ENTRY } from './chain.ts';
 import { VARIETY } from './variety.ts';
 import { compileFor, managerOf, named, outcome, snapshotOf, tcpClusterOf, unpack } from './world.ts';
@@ -148,6 +150,18 @@ test('a sidecar’s own connections carry its mark, to the application also its 
     `outbound|8081||headless.default.svc.cluster.local`,
   ])
     assert.equal(named(sidecar.clusters, name).clusterDiscoveryType.value, Cluster_DiscoveryType.ORIGINAL_DST, name);
+});
+
+test('consecutiveErrors counts gateway errors alone, unless 5xx errors are asked for too', () => {
+  const of = (outlierDetection: object) =>
+    trafficPolicyFields({ outlierDetection }, DEFAULT_MESH_CONFIG).outlierDetection;
+  const old = { enforcingSuccessRate: 0, consecutiveGatewayFailure: 3, enforcingConsecutiveGatewayFailure: 100 };
+  assert.deepEqual(of({ consecutiveErrors: 3 }), { ...old, enforcingConsecutive5xx: 0 });
+  assert.deepEqual(of({ consecutiveErrors: 3, consecutive5xxErrors: 4 }), {
+    ...old,
+    consecutive5xx: 4,
+    enforcingConsecutive5xx: 100,
+  });
 });
 
 test('a DestinationRule’s policy: the rule’s, a port’s instead of it, a subset’s over it', () => {
