@@ -188,3 +188,20 @@ test('a mirror that cannot be reached changes nothing', async (t) => {
   assert.equal((await client.message()).body, 'ok');
   assert.deepEqual(proxy.faults, []);
 });
+
+test('a request for another protocol is not copied', async (t) => {
+  const upstream = await Upstream.listen(t);
+  const copies = new FakeCluster('copies', []);
+  const proxy = await TestProxy.listen(t, {
+    clusters: [clusterOf(upstream), copies],
+    config: { websocketUpgrade: true },
+    decide: route({ mirrors: [{ cluster: () => 'copies', share: 1, marksHost: false }] }),
+  });
+  const client = await proxy.client(t);
+  client.write('GET / HTTP/1.1\r\nHost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+  const wire = await upstream.connection(0);
+  assert.match(await wire.take('\r\n\r\n'), /upgrade: websocket/i);
+  wire.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+  assert.match(await client.take('\r\n\r\n'), /^HTTP\/1\.1 101 /);
+  assert.equal(copies.picks.length, 0);
+});

@@ -123,8 +123,9 @@ export abstract class RequestAttempts implements UpstreamHandler {
   #mirror(): void {
     const decision = this.decision as ForwardDecision;
     this.#mirrored = true;
-    if (decision.mirrors.length === 0 || !this.body.whole) return;
     const { owner, request, path, facts } = this;
+    // Envoy does not mirror upgrades either: what follows is no request.
+    if (decision.mirrors.length === 0 || !this.body.whole || request.upgrade === 'websocket') return;
     for (const mirror of decision.mirrors) {
       if (!happens(mirror.share, owner.deps.draw)) continue;
       const cluster = owner.deps.clusters.get(mirror.cluster(this.view));
