@@ -13,12 +13,16 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import type { Clock } from '@varka/kube/client/clock.ts';
+import type { ConfigSource } from '../src/config/config-source.ts';
 import { fieldForFile, resourceField } from '../src/config/downward.ts';
 import { parseQuantity } from '../src/config/quantity.ts';
 import { mountFlags } from '../src/netns/container-mounts.ts';
 import { writeAtomically } from '../src/volumes/atomic-directory.ts';
+import { PodVolumes } from '../src/volumes/pod-volumes.ts';
 import { configMapFiles, safePath, secretFiles, VolumeError, type VolumeFiles } from '../src/volumes/volume-files.ts';
 import { neededPaths, volumeMounts, withNeeded } from '../src/volumes/volume-mounts.ts';
+import { log } from './support/log.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'varka-volume-files-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -102,6 +106,45 @@ describe('files of a volume', () => {
   });
 });
 
+test('a pod that ends while its volumes are made has no token renewed any more', async () => {
+  const timers = new Set<object>();
+  const clock: Clock = {
+    now: () => 0,
+    after: () => {
+      const timer = { cancel: () => timers.delete(timer) };
+      timers.add(timer);
+      return timer;
+    },
+  };
+  const asked = Promise.withResolvers<void>();
+  const token = Promise.withResolvers<string>();
+  const config: ConfigSource = {
+    configMap: async () => undefined,
+    secret: async () => undefined,
+    claim: async () => undefined,
+    token: () => {
+      asked.resolve();
+      return token.promise;
+    },
+    onChange: () => () => undefined,
+  };
+  const container = { name: 'main', volumeMounts: [{ name: 'token', mountPath: '/t' }] };
+  const volumes = [{ name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }];
+  const pod = new PodVolumes({
+    ...{ config, clock, log, directory: join(directory, 'own'), claimsDirectory: directory },
+    pod: () => ({ metadata: { name: 'p', namespace: 'default' }, spec: { containers: [container], volumes } }),
+    warn: (_reason, message) => assert.fail(message),
+  });
+  const ending = new AbortController();
+  const setUp = pod.setUp(ending.signal);
+  await asked.promise;
+  ending.abort();
+  pod.stop();
+  token.resolve('a token');
+  assert.equal(await setUp, false);
+  assert.equal(timers.size, 0);
+});
+
 describe('files that change at once', () => {
   test('names lead through ..data; an equal set changes nothing; what went is gone', () => {
     const path = join(directory, 'atomic');
@@ -117,6 +160,15 @@ describe('files that change at once', () => {
       [readlinkSync(join(path, '..data')), '..data', 'a', 'alien', 'f'].sort(),
     );
     assert.equal(readFileSync(join(path, 'f'), 'utf8'), '3');
+  });
+
+  test('what cannot be written whole leaves nothing behind', () => {
+    const path = join(directory, 'torn');
+    writeAtomically(path, files({ a: '1' }));
+    const before = readdirSync(path);
+    // One is to be a file and a directory.
+    assert.throws(() => writeAtomically(path, files({ b: '1', 'b/c': '2' })));
+    assert.deepEqual(readdirSync(path), before);
   });
 
   test('a mode alone is a change too, and no umask touches it', () => {

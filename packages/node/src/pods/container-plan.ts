@@ -56,6 +56,8 @@ export interface PlanContext {
   readonly layers: string;
   /** Told when the image is being fetched. */
   readonly onPull: () => void;
+  /** From then on nothing may be made: the pod's directory goes. */
+  readonly stop: AbortSignal;
   /** Where programs that keep data find theirs again: the same for every pod of a workload. */
   readonly dataDirectory: string;
   /** What every program gets: PATH, and what the supervisor wants passed on. Nothing else is inherited. */
@@ -63,9 +65,11 @@ export interface PlanContext {
   readonly serviceEnv: Readonly<Record<string, string>>;
 }
 
+/** Whatever takes its time comes first; what is made on disk is made at one go. */
 export async function planContainer(container: Container, context: PlanContext): Promise<ContainerPlan> {
   const { program, pulledMs } = await context.images.resolve(useOf(container, context.pod), context.onPull);
   const own = await resolveEnvironment(container, { ...context, service: context.serviceEnv });
+  context.stop.throwIfAborted();
   const argv = resolveCommand(container, program, own);
   if (argv.length === 0)
     throw new ContainerConfigError(`no command specified: neither by image ${container.image} nor by the container`);

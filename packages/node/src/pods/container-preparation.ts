@@ -17,8 +17,8 @@ export type EventType = 'Normal' | 'Warning';
 /** What preparing needs of the pod. */
 export interface PreparationHost {
   readonly clock: Clock;
-  /** `onPull` hears that the image is being fetched. */
-  plan(container: Container, onPull: () => void): Promise<ContainerPlan>;
+  /** `onPull` hears that the image is being fetched. Once `stop` has aborted nothing is made any more. */
+  plan(container: Container, onPull: () => void, stop: AbortSignal): Promise<ContainerPlan>;
   /** Tells when images that were unknown may be known; answers what takes the listener off again. */
   onImagesChange(listener: () => void): () => void;
   event(type: EventType, reason: string, message: string): void;
@@ -41,7 +41,9 @@ export async function prepareContainer({ host, spec, stop, wait }: Preparation):
   let configRetry = CONFIG_RETRY_MS;
   while (!stop.aborted) {
     try {
-      const plan = await host.plan(spec, () => host.event('Normal', 'Pulling', `Pulling image ${image}`));
+      const onPull = (): void => host.event('Normal', 'Pulling', `Pulling image ${image}`);
+      const plan = await unlessStopped(host.plan(spec, onPull, stop), stop);
+      if (plan === undefined) break;
       const took = plan.pulledMs === undefined ? undefined : goSeconds(plan.pulledMs);
       host.event(
         'Normal',
@@ -74,6 +76,19 @@ export async function prepareContainer({ host, spec, stop, wait }: Preparation):
     }
   }
   return undefined;
+}
+
+/** A pull can take half an hour, which nobody who deletes the pod should have to wait for. */
+async function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T | undefined> {
+  const { promise: stopped, resolve } = Promise.withResolvers<undefined>();
+  const onStop = (): void => resolve(undefined);
+  stop.addEventListener('abort', onStop);
+  if (stop.aborted) onStop();
+  try {
+    return await Promise.race([stopped, work]);
+  } finally {
+    stop.removeEventListener('abort', onStop);
+  }
 }
 
 function refusal(error: Error): { reason: string; event: string; text: string } {

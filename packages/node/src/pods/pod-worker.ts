@@ -306,7 +306,7 @@ export class PodWorker {
         log: this.#context.log,
         directory,
         pod: () => this.#pod,
-        plan: (container, onPull) => this.#plan(container, directory, onPull),
+        plan: (container, onPull, stop) => this.#plan(container, directory, onPull, stop),
         onImagesChange: (listener) => this.#context.images.onChange(listener),
         event: (type, reason, message) => this.#event(type, reason, message),
         changed: () => this.#changed(),
@@ -317,7 +317,7 @@ export class PodWorker {
     );
   }
 
-  async #plan(container: Container, directory: string, onPull: () => void) {
+  async #plan(container: Container, directory: string, onPull: () => void, stop: AbortSignal) {
     const { images, config, baseEnv, serviceEnv, network } = this.#context;
     return planContainer(container, {
       images,
@@ -330,6 +330,7 @@ export class PodWorker {
       home: join(directory, 'home'),
       layers: join(directory, 'layers'),
       onPull,
+      stop,
       dataDirectory: join(this.#context.dataDirectory, ...workloadPath(this.#pod), container.name),
       baseEnv,
       serviceEnv,

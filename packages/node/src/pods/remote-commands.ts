@@ -128,7 +128,8 @@ function listenTo(source: Readable, signal: AbortSignal): Readable {
     if (output.writableLength + output.readableLength > MAX_BEHIND) leave();
   };
   const leave = (): void => {
-    source.off('data', take);
+    source.off('data', take).off('close', leave);
+    signal.removeEventListener('abort', leave);
     output.end();
   };
   source.on('data', take);

@@ -26,13 +26,12 @@ export function writeAtomically(directory: string, files: VolumeFiles): boolean 
   const before = currentOf(directory);
   if (before !== undefined && holds(join(directory, before), files)) return false;
   const fresh = mkdtempSync(join(directory, `..${new Date().toISOString().replace(/\W/g, '_')}.`));
-  chmodSync(fresh, 0o755);
-  for (const [path, { content, mode }] of files) {
-    const file = join(fresh, path);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, content);
-    // Apart from its creation, so that no umask takes a bit off.
-    chmodSync(file, mode & 0o7777);
+  try {
+    writeAll(fresh, files);
+  } catch (error) {
+    // It will be tried again, and would be left again.
+    rmSync(fresh, { recursive: true, force: true });
+    throw error;
   }
   const draft = join(directory, '..data_tmp');
   rmSync(draft, { force: true });
@@ -41,6 +40,17 @@ export function writeAtomically(directory: string, files: VolumeFiles): boolean 
   linkNames(directory, new Set([...files.keys()].map((path) => path.split('/')[0] as string)));
   if (before !== undefined) rmSync(join(directory, before), { recursive: true, force: true });
   return true;
+}
+
+function writeAll(directory: string, files: VolumeFiles): void {
+  chmodSync(directory, 0o755);
+  for (const [path, { content, mode }] of files) {
+    const file = join(directory, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+    // Apart from its creation, so that no umask takes a bit off.
+    chmodSync(file, mode & 0o7777);
+  }
 }
 
 /** The names people see: links through `..data`. What is no such link was put there by someone else, and stays. */

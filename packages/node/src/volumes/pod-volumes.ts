@@ -76,10 +76,15 @@ export class PodVolumes {
     for (let delay = RETRY_FIRST_MS; !signal.aborted; delay = Math.min(delay * 2, RETRY_MAX_MS)) {
       this.#wake = new AbortController();
       let complete = true;
-      for (const volume of this.#volumes) complete = (await this.#attempt(volume)) && complete;
-      if (complete) return true;
+      for (const volume of this.#volumes) {
+        if (signal.aborted) break;
+        complete = (await this.#attempt(volume)) && complete;
+      }
+      if (complete && !signal.aborted) return true;
       await sleep(this.#context.clock, delay, AbortSignal.any([signal, this.#wake.signal]));
     }
+    // What was under way may have begun to follow objects, and to count a token's time, since `stop` was called.
+    this.stop();
     return false;
   }
 

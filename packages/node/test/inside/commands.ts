@@ -142,10 +142,16 @@ test('a command ends with its container', async () => {
   assert.deepEqual([out, code], ['up\n', 137]);
 });
 
-test('attach: to a program that reads, by one client after the other', async () => {
+test('attach: to a program that reads, by one client after the other', async (t) => {
+  // Node warns of listeners that nobody takes off again, from the eleventh on.
+  const warnings: string[] = [];
+  const onWarning = ({ message }: Error): void => void warnings.push(message);
+  process.on('warning', onWarning);
+  t.after(() => process.off('warning', onWarning));
   await running('reader', 'while read -r line; do echo "got $line"; done; echo end', { stdin: true });
   await cluster.pod('reader', isReady);
-  for (const word of ['one', 'two']) {
+  for (let turn = 1; turn <= 12; turn++) {
+    const word = `word-${turn}`;
     const client = new AbortController();
     const session = await backend.attach('default', 'reader', { ...plain, stdin: true }, client.signal);
     session.stdin?.write(`${word}\n`);
@@ -154,6 +160,7 @@ test('attach: to a program that reads, by one client after the other', async () 
     client.abort();
     assert.equal(await session.exited, undefined);
   }
+  assert.deepEqual(warnings, []);
 });
 
 test('attach: stdinOnce ends the input with its client; the session ends with the program', async () => {
