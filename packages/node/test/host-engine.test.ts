@@ -156,3 +156,11 @@ test('an image that cannot be unpacked leaves nothing half done, and is tried ag
   assert.deepEqual(readdirSync(cache), []);
   assert.equal(calls().filter((line) => line === 'podman rm c0ffee').length, 2);
 });
+
+test('closing ends a pull that is under way', { timeout: 30_000 }, async (t) => {
+  const { engine, calls } = fake(t, { docker: { pull: 'exec sleep 1000' } });
+  const pulling = engine.pull('example.com/large');
+  while (calls().length === 0) await new Promise(setImmediate);
+  engine.close();
+  await assert.rejects(pulling, /^Error: docker pull: The operation was aborted/);
+});

@@ -4,11 +4,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { processesOf, recordSessions, withSessions } from '../src/loopback/belongings.ts';
-import { createFabricDirectory, removeFabric } from '../src/loopback/fabric-directory.ts';
-import { LoopbackNetwork } from '../src/loopback/loopback-network.ts';
+import { removeFabric } from '../src/loopback/fabric-directory.ts';
 import { type ProcessEntry, processEntry } from '../src/sandbox/processes.ts';
+import { testFabric } from './support/fabric.ts';
 
 const entry = (pid: number, session: number, startTime: string): ProcessEntry => ({
   ...{ pid, session, startTime, state: 'S', parent: 1, ticks: 0 },
@@ -32,14 +32,8 @@ test('a session is a pod’s by its number and its leader’s start', () => {
   assert.deepEqual([...withSessions(leaders, table).keys()], [10, 20]);
 });
 
-function fabric(t: TestContext): string {
-  const directory = createFabricDirectory();
-  t.after(() => removeFabric(directory));
-  return directory;
-}
-
 test('a process that has a number of an earlier leader is left alone', async (t) => {
-  const directory = fabric(t);
+  const { directory } = testFabric();
   const stranger = spawn('sleep', ['1000'], { detached: true });
   t.after(() => stranger.kill('SIGKILL'));
   await once(stranger, 'spawn');
@@ -52,20 +46,8 @@ test('a process that has a number of an earlier leader is left alone', async (t)
   assert.equal(processEntry(pid)?.startTime, own);
 });
 
-test('what is noted of a pod does not grow with what it has run, and goes with it', async (t) => {
-  const directory = fabric(t);
-  const network = LoopbackNetwork.create({
-    directory,
-    podCidr: '10.244.0.0/16',
-    serviceCidr: '10.96.0.0/16',
-    nodeLocalCidr: '10.96.0.0/28',
-    nodeLocalAddresses: [],
-    probeSource: '169.254.7.127',
-    loadBalancerCidr: '127.77.0.0/16',
-    zone: 'cluster.local',
-    preload: () => 'data:text/javascript,',
-  });
-  t.after(() => network.close());
+test('what is noted of a pod does not grow with what it has run, and goes with it', async () => {
+  const { directory, network } = testFabric();
   await network.ready;
   const pod = network.createPod({ hostname: 'a', directory, nameserver: '', searches: [], capture: false });
   const run = () => pod.spawn(['sleep', '1000'], { cwd: '/', env: { PATH: process.env['PATH'] ?? '' } });

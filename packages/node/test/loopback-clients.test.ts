@@ -7,22 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { createFabricDirectory, removeFabric } from '../src/loopback/fabric-directory.ts';
-import { LoopbackNetwork } from '../src/loopback/loopback-network.ts';
+import { testFabric } from './support/fabric.ts';
 
-const directory = createFabricDirectory();
+const { directory, network } = testFabric();
 const files = mkdtempSync(join(tmpdir(), 'varka-clients-'));
-const network = LoopbackNetwork.create({
-  directory,
-  podCidr: '10.244.0.0/16',
-  serviceCidr: '10.96.0.0/16',
-  nodeLocalCidr: '10.96.0.0/28',
-  nodeLocalAddresses: [],
-  probeSource: '169.254.7.127',
-  loadBalancerCidr: '127.77.0.0/16',
-  zone: 'cluster.local',
-  preload: () => new URL('../src/loopback/preload/main.ts', import.meta.url).href,
-});
 const pod = network.createPod({
   hostname: 'self-0',
   directory: files,
@@ -39,11 +27,7 @@ network.setServices({
   standIns: {},
 });
 
-after(async () => {
-  await network.close();
-  removeFabric(directory);
-  rmSync(files, { recursive: true, force: true });
-});
+after(() => rmSync(files, { recursive: true, force: true }));
 
 const program = (name: string): string => fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url));
 

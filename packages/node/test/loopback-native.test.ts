@@ -5,31 +5,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { createFabricDirectory, removeFabric } from '../src/loopback/fabric-directory.ts';
-import { LoopbackNetwork } from '../src/loopback/loopback-network.ts';
 import type { PodSandbox, SpawnOptions } from '../src/sandbox/pod-network.ts';
+import { testFabric } from './support/fabric.ts';
 
-const directory = createFabricDirectory();
+const { network } = testFabric();
 const files = mkdtempSync(join(tmpdir(), 'varka-native-'));
-const network = LoopbackNetwork.create({
-  directory,
-  podCidr: '10.244.0.0/16',
-  serviceCidr: '10.96.0.0/16',
-  nodeLocalCidr: '10.96.0.0/28',
-  nodeLocalAddresses: [],
-  probeSource: '169.254.7.127',
-  loadBalancerCidr: '127.77.0.0/16',
-  zone: 'cluster.local',
-  preload: () => new URL('../src/loopback/preload/main.ts', import.meta.url).href,
-});
 const PATH = process.env['PATH'] ?? '';
 
 before(() => network.ready);
-after(async () => {
-  await network.close();
-  removeFabric(directory);
-  rmSync(files, { recursive: true, force: true });
-});
+after(() => rmSync(files, { recursive: true, force: true }));
 
 function createPod(hostname: string, capture = false): PodSandbox {
   const searches = ['shop.svc.cluster.local', 'svc.cluster.local', 'cluster.local'];

@@ -1,6 +1,6 @@
 // The programs of varka.yaml while Varka runs: built once, read again, and what is said when either fails.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -109,6 +109,19 @@ test('a build under way ends with Varka', async (t) => {
   fixture.write(row('echo $$ > pid; sleep 1000'));
   const taking = fixture.take();
   await fixture.hears(({ kind }) => kind === 'begin');
+  fixture.images.close();
+  await assert.rejects(taking, /signal SIGKILL/);
+});
+
+test('a build ends with Varka though something that it started goes on', { timeout: 30_000 }, async (t) => {
+  const fixture = new Fixture(t);
+  const escapes = `child_process.spawn('sleep', ['1000'], { detached: true, stdio: 'inherit' }).pid`;
+  fixture.write(row(`"${process.execPath}" -e "fs.writeFileSync('pid', String(${escapes}))"; sleep 1000`));
+  const taking = fixture.take();
+  const pidFile = join(fixture.directory, 'pid');
+  while (!existsSync(pidFile) || readFileSync(pidFile, 'utf8') === '') await new Promise(setImmediate);
+  const escaped = Number(readFileSync(pidFile, 'utf8'));
+  t.after(() => process.kill(escaped, 'SIGKILL'));
   fixture.images.close();
   await assert.rejects(taking, /signal SIGKILL/);
 });

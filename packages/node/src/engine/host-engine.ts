@@ -36,6 +36,7 @@ export class HostEngine implements ContainerEngine {
   readonly #cache: string;
   #listing: { readonly at: number; readonly images: Promise<ReadonlyMap<string, LocalImage>> } | undefined;
   readonly #unpacking = new Map<string, Promise<ImageProgram>>();
+  readonly #closing = new AbortController();
 
   /** Unpacked images are kept in `cache`, by their ids. */
   constructor(cache: string, path: string = process.env['PATH'] ?? '') {
@@ -63,8 +64,18 @@ export class HostEngine implements ContainerEngine {
   async pull(image: string): Promise<void> {
     const [program] = this.#programs;
     if (program === undefined) throw new Error('no container engine is installed');
-    await ask(program, ['pull', '--quiet', image], FETCH_TIMEOUT_MS);
+    await this.#run(program, ['pull', '--quiet', image], FETCH_TIMEOUT_MS);
     this.#listing = undefined;
+  }
+
+  /** Ends what is under way: a pull may take half an hour. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  /** What it printed; rejects with what it complained about. */
+  #run(program: string, args: readonly string[], timeout: number): Promise<string> {
+    return ask(program, args, timeout, this.#closing.signal);
   }
 
   #list(): Promise<ReadonlyMap<string, LocalImage>> {
@@ -80,7 +91,9 @@ export class HostEngine implements ContainerEngine {
     const format = '{{.ID}} {{.Repository}} {{.Tag}} {{.Digest}}';
     const images = new Map<string, LocalImage>();
     for (const program of this.#programs) {
-      const lines = await ask(program, ['images', '--no-trunc', '--format', format], ASK_TIMEOUT_MS).catch(() => '');
+      const lines = await this.#run(program, ['images', '--no-trunc', '--format', format], ASK_TIMEOUT_MS).catch(
+        () => '',
+      );
       for (const line of lines.split('\n')) {
         const [id = '', repository = '', tag = '', digest = ''] = line.trim().split(' ');
         const named = parseImage(repository)?.repository;
@@ -110,7 +123,7 @@ export class HostEngine implements ContainerEngine {
 
   async #unpack({ program, id }: LocalImage): Promise<ImageProgram> {
     const directory = this.#directoryOf(id);
-    const [answer] = JSON.parse(await ask(program, ['image', 'inspect', id], ASK_TIMEOUT_MS)) as [
+    const [answer] = JSON.parse(await this.#run(program, ['image', 'inspect', id], ASK_TIMEOUT_MS)) as [
       { Config?: ImageConfig },
     ];
     if (!existsSync(directory)) await this.#extract(program, id, directory);
@@ -130,13 +143,14 @@ export class HostEngine implements ContainerEngine {
     rmSync(draft, { recursive: true, force: true });
     mkdirSync(draft, { recursive: true, mode: 0o755 });
     // An image without a command of its own needs one to be given; it is not run.
-    const container = (await ask(program, ['create', id, '/none'], FETCH_TIMEOUT_MS)).trim().split('\n').at(-1) ?? '';
+    const container =
+      (await this.#run(program, ['create', id, '/none'], FETCH_TIMEOUT_MS)).trim().split('\n').at(-1) ?? '';
     try {
       // By way of a file: podman opens its standard output once more by name, which a socket (as Node gives it) refuses.
-      await ask(program, ['export', '--output', archive, container], FETCH_TIMEOUT_MS);
+      await this.#run(program, ['export', '--output', archive, container], FETCH_TIMEOUT_MS);
       // Devices are the pod's; an ordinary user could not make them either.
       const devices = ['--exclude=dev/*', '--exclude=./dev/*'];
-      await ask('tar', ['-x', '-p', '-f', archive, '-C', draft, ...devices], FETCH_TIMEOUT_MS);
+      await this.#run('tar', ['-x', '-p', '-f', archive, '-C', draft, ...devices], FETCH_TIMEOUT_MS);
       renameSync(draft, directory);
     } finally {
       rmSync(archive, { force: true });
@@ -157,10 +171,10 @@ function namesOf(image: string): string[] {
   return [`${repository}${suffix}`, ...built];
 }
 
-/** What it printed; rejects with what it complained about. */
-function ask(program: string, args: readonly string[], timeout: number): Promise<string> {
+function ask(program: string, args: readonly string[], timeout: number, signal?: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(program, args, { timeout, maxBuffer: MAX_ANSWER, cwd: '/' }, (error, stdout, stderr) => {
+    const options = { timeout, maxBuffer: MAX_ANSWER, cwd: '/', signal };
+    execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout);
       const complaint = stderr.trim().split('\n').at(-1) || error.message;
       const why = error.killed ? `it did not answer within ${timeout / 1000} s` : complaint.slice(0, COMPLAINT_LENGTH);

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
+import { assertEnded, endProcesses } from '../sandbox/end-processes.ts';
 import type { Mount, PodNetworkOptions, PodProcess, PodSandbox, SpawnOptions } from '../sandbox/pod-network.ts';
 import { processTable, signalProcess } from '../sandbox/processes.ts';
 import { standardStreams } from '../sandbox/standard-streams.ts';
@@ -23,8 +23,6 @@ import { sourceOf } from './preload/files.ts';
 import { MEMBERSHIP_VARIABLE } from './preload/join.ts';
 import type { Endpoint } from './proxy-header.ts';
 
-/** A killed process is gone in well under this, unless the kernel holds it in the middle of some I/O. */
-const KILL_PATIENCE_MS = 5_000;
 /** Marks the sidecar's own processes, whose connections are not led back to it (Istio: user id 1337). */
 export const SIDECAR_VARIABLE = 'VARKA_SIDECAR';
 
@@ -112,20 +110,11 @@ export class LoopbackSandbox implements PodSandbox {
   }
 
   async #destroy(): Promise<void> {
-    const deadline = Date.now() + KILL_PATIENCE_MS;
-    let left = this.processes();
-    for (; left.length > 0 && Date.now() < deadline; left = this.processes()) {
-      for (const pid of left) signalProcess(pid, 'SIGKILL');
-      await delay(5);
-    }
+    const left = await endProcesses(() => this.processes());
     // What would not end is found by its record once more when the network goes.
     if (left.length === 0) forgetSessions(this.#parts.network, this.ip);
     this.#parts.onDestroy();
-    if (left.length > 0) {
-      throw new Error(
-        `processes ${left.join(', ')} of the pod at ${this.ip} go on after SIGKILL: they wait in the kernel`,
-      );
-    }
+    assertEnded(left, this.ip);
   }
 
   #environment(

@@ -2,10 +2,9 @@
 import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { AF_INET, SOCK_STREAM, socket } from '../netlink/libc.ts';
+import { assertEnded, endProcesses } from '../sandbox/end-processes.ts';
 import type { Mount, PodProcess, PodSandbox, RootDirectory, SpawnOptions } from '../sandbox/pod-network.ts';
-import { signalProcess } from '../sandbox/processes.ts';
 import { standardStreams } from '../sandbox/standard-streams.ts';
 import { mountInContainer } from './container-mounts.ts';
 import {
@@ -16,8 +15,6 @@ import {
   type NamespaceFds,
 } from './namespaces.ts';
 
-/** A killed process is gone in well under this, unless the kernel holds it in the middle of some I/O. */
-const KILL_PATIENCE_MS = 5_000;
 /** A container that is restarted again and again leaves one each time; what it runs holds its own. */
 const MAX_MOUNT_NAMESPACES = 64;
 
@@ -91,20 +88,11 @@ export class NetnsSandbox implements PodSandbox {
   }
 
   async #destroy(): Promise<void> {
-    const deadline = Date.now() + KILL_PATIENCE_MS;
-    let left = this.processes();
-    for (; left.length > 0 && Date.now() < deadline; left = this.processes()) {
-      for (const pid of left) signalProcess(pid, 'SIGKILL');
-      await delay(5);
-    }
+    const left = await endProcesses(() => this.processes());
     closeNamespaces(this.#namespaces);
     for (const mnt of this.#mountNamespaces.values()) closeSync(mnt);
     this.#onDestroy();
-    if (left.length > 0) {
-      throw new Error(
-        `processes ${left.join(', ')} of the pod at ${this.ip} go on after SIGKILL: they wait in the kernel`,
-      );
-    }
+    assertEnded(left, this.ip);
   }
 
   #mountNamespace(mounts: readonly Mount[], root: RootDirectory | undefined): number {

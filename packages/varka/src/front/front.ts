@@ -2,16 +2,17 @@
 // parent of everything else. It ends only after everything inside has ended.
 import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { HostEngine } from '@varka/node/engine/host-engine.ts';
 import { createFabricDirectory, removeFabric } from '@varka/node/loopback/fabric-directory.ts';
 import type { UserImage } from '../config.ts';
-import { errorCode, messageOf, type Problem, problem, profileFlag, VarkaError } from '../errors.ts';
+import { messageOf, type Problem, problem, profileFlag, VarkaError } from '../errors.ts';
 import type { ManifestDocument } from '../manifests/read.ts';
 import type { Profile } from '../profile.ts';
 import type { FromSupervisor, MeshStatus, Phase, ProgressEvent, SandboxConfig, StatusDocument } from '../protocol.ts';
 import { VERSION } from '../version.ts';
 import { serveControl } from './control-server.ts';
+import { type Addresses, addressesOf, phaseOf } from './description.ts';
 import { type FirstAnswer, firstAnswer } from './first-answer.ts';
+import { HostRequests } from './host-requests.ts';
 import { type Listener, listenOn, openListener, PUBLISHED, type Published } from './listeners.ts';
 import { claimLoadBalancers, type LoadBalancerClaim } from './load-balancer-claim.ts';
 import { acquireLock, type LockHolder } from './lock.ts';
@@ -42,12 +43,9 @@ export interface FrontOptions {
   readonly sandbox: SandboxOption;
 }
 
-export interface Ready {
+export interface Ready extends Addresses {
   readonly pid: number;
   readonly profile: string;
-  readonly api: string;
-  readonly gateway: { readonly http: string; readonly https: string };
-  readonly kubeconfig: string;
   /** False when something that was applied is not available, or was refused. */
   readonly complete: boolean;
   readonly readyMs: number;
@@ -69,7 +67,7 @@ export class Front {
   readonly #startedAt = new Date();
   readonly #finish: (error: VarkaError | undefined) => void;
   readonly #userImages: UserImages;
-  readonly #engine: HostEngine;
+  readonly #host: HostRequests;
   readonly #watchers = new Set<(event: ProgressEvent) => void>();
   #phase: Phase = 'starting';
   #stopAsked = false;
@@ -89,7 +87,7 @@ export class Front {
   constructor(options: FrontOptions, report: (event: ProgressEvent) => void) {
     this.#options = options;
     this.#report = report;
-    this.#engine = new HostEngine(join(options.profile.cache, 'images'));
+    this.#host = new HostRequests(join(options.profile.cache, 'images'));
     this.#userImages = new UserImages(options.configDirectory, (event) => this.#tell(event));
     const { promise, resolve } = Promise.withResolvers<VarkaError | undefined>();
     this.finished = promise;
@@ -172,7 +170,9 @@ export class Front {
 
   async #launch(onReady: (message: ReadyMessage) => void, onFailure: (error: unknown) => void): Promise<void> {
     const { profile, documents, namespace, waitSeconds } = this.#options;
-    const images = await this.#userImages.take(this.#options.images);
+    this.#assertWanted();
+    // A build that the stop has ended has not failed.
+    const images = await this.#userImages.take(this.#options.images).finally(() => this.#assertWanted());
     const config = {
       profile,
       ports: this.#ports,
@@ -183,17 +183,14 @@ export class Front {
       waitSeconds,
       loadBalancers: this.#claim?.prefix,
       // Only in namespaces can a program have another root directory.
-      engine: this.#sandbox.kind === 'netns' ? this.#engine.name : undefined,
+      engine: this.#sandbox.kind === 'netns' ? this.#host.engine : undefined,
     };
     const log = await openLog(profile);
-    if (this.#stopAsked) {
-      closeSync(log);
-      throw problem('stopped-early', { name: profile.name });
-    }
+    if (this.#stopAsked) closeSync(log);
+    this.#assertWanted();
     const supervisor = new SupervisorProcess(config, log, (message) => {
       if (message.type === 'progress') this.#tell(message.event);
-      else if (message.type === 'engine') void this.#askEngine(supervisor, message);
-      else if (message.type === 'listen') void this.#listenFor(supervisor, message);
+      else if (message.type === 'engine' || message.type === 'listen') void this.#host.serve(supervisor, message);
       else if (message.type === 'ready') onReady(message);
       else if (message.type !== 'fatal') return;
       else if (this.#canDoWithout(message.problem))
@@ -209,6 +206,10 @@ export class Front {
     Promise.all(this.#listeners.map((listener) => supervisor.handOver(listener))).catch(
       (error: unknown) => isCurrent() && onFailure(error),
     );
+  }
+
+  #assertWanted(): void {
+    if (this.#stopAsked) throw problem('stopped-early', { name: this.#options.profile.name });
   }
 
   /** Namespaces could be made, but what pods need in them is missing: found out only inside. */
@@ -232,45 +233,17 @@ export class Front {
     await this.#launch(onReady, onFailure);
   }
 
-  async #listenFor(
-    supervisor: SupervisorProcess,
-    { name, host, port }: Extract<FromSupervisor, { type: 'listen' }>,
-  ): Promise<void> {
-    try {
-      const server = await listenOn(host, port);
-      // One that nobody takes any more would keep this process alive.
-      await supervisor.handOver({ name, server }).finally(() => server.close());
-    } catch (error) {
-      supervisor.refuse(name, { code: errorCode(error) ?? '', message: messageOf(error) });
-    }
-  }
-
-  async #askEngine(
-    supervisor: SupervisorProcess,
-    { id, ask, image }: Extract<FromSupervisor, { type: 'engine' }>,
-  ): Promise<void> {
-    try {
-      if (ask === 'pull') await this.#engine.pull(image);
-      const program = ask === 'find' ? await this.#engine.find(image) : undefined;
-      supervisor.answerFromEngine(id, program === undefined ? {} : { program });
-    } catch (error) {
-      supervisor.answerFromEngine(id, { error: messageOf(error) });
-    }
-  }
-
   async #ready(tryPath: string | undefined, complete: boolean): Promise<Ready> {
     if (this.#phase === 'starting') this.#phase = complete ? 'ready' : 'incomplete';
     await this.#writeRuntime(); // now with PID 1 of the namespaces
     const readyMs = sinceCommand();
-    const { api, gateway, kubeconfig } = this.#addresses();
-    const tryUrl = tryPath === undefined ? undefined : `${gateway.http}${tryPath}`;
+    const addresses = this.#addresses();
+    const tryUrl = tryPath === undefined ? undefined : `${addresses.gateway.http}${tryPath}`;
     const answer = tryUrl === undefined || !complete ? undefined : await firstAnswer(tryUrl, sinceCommand);
     return {
       pid: process.pid,
       profile: this.#options.profile.name,
-      api,
-      gateway,
-      kubeconfig,
+      ...addresses,
       complete,
       readyMs,
       tryUrl,
@@ -333,10 +306,11 @@ export class Front {
   async #cleanUp(): Promise<void> {
     this.#phase = 'stopping';
     this.#userImages.close();
+    this.#host.close();
     for (const { server } of this.#listeners) if (server.listening) server.close();
     this.#claim?.release();
     await this.#supervisor?.kill();
-    if (this.#fabric !== undefined) removeFabric(this.#fabric);
+    this.#removeFabric(this.#fabric);
     const [release, control] = [this.#release, this.#control];
     this.#release = undefined;
     this.#control = undefined;
@@ -348,6 +322,11 @@ export class Front {
     await control?.close();
   }
 
+  #removeFabric(directory: string | undefined): void {
+    if (directory === undefined || removeFabric(directory)) return;
+    this.#tell({ kind: 'note', label: `processes of pods go on after SIGKILL; ${directory} stays until they end` });
+  }
+
   /** A front that was killed takes its supervisor with it; should that still be ending, it is waited for. */
   async #recover(holder: LockHolder): Promise<void> {
     const { profile } = this.#options;
@@ -356,7 +335,7 @@ export class Front {
     for (const { pid } of left) process.kill(pid, 'SIGKILL');
     if (!(await waitUntilGone(left, STALE_TIMEOUT_MS)))
       throw new Error(`process ${left.map(({ pid }) => pid).join(', ')} of an earlier mesh does not end`);
-    if (runtime?.fabric !== undefined) removeFabric(runtime.fabric);
+    this.#removeFabric(runtime?.fabric);
     removeRuntime(profile);
     this.#tell({ kind: 'note', label: `the mesh of pid ${holder.pid} ended without cleaning up; recovered` });
   }
@@ -374,13 +353,8 @@ export class Front {
     });
   }
 
-  #addresses() {
-    const { api, http, https } = this.#ports;
-    return {
-      api: `https://127.0.0.1:${api}`,
-      gateway: { http: `http://127.0.0.1:${http}`, https: `https://127.0.0.1:${https}` },
-      kubeconfig: this.#options.profile.kubeconfig,
-    };
+  #addresses(): Addresses {
+    return addressesOf(this.#options.profile, this.#ports);
   }
 
   #writeRuntime(): Promise<void> {
@@ -403,19 +377,13 @@ export class Front {
       profile: profile.name,
       pid: process.pid,
       startedAt: this.#startedAt.toISOString(),
-      phase: this.#phaseOf(mesh),
+      phase: phaseOf(this.#phase, mesh),
       version: VERSION,
       ...this.#addresses(),
       sandbox: this.#sandbox.kind,
       ...(this.#sandbox.kind === 'netns' ? { privilege: this.#sandbox.privilege } : {}),
       ...mesh,
     };
-  }
-
-  /** Once started, as the pods are now. */
-  #phaseOf({ pods }: MeshStatus): Phase {
-    if (this.#phase !== 'ready' && this.#phase !== 'incomplete') return this.#phase;
-    return pods.every(({ ready, phase }) => phase === 'Succeeded' || isWhole(ready)) ? 'ready' : 'incomplete';
   }
 
   #ask(query: 'status' | 'syncz'): Promise<unknown> {
@@ -427,12 +395,6 @@ export class Front {
     this.#report(event);
     for (const watcher of this.#watchers) watcher(event);
   }
-}
-
-/** `2/2` is, `1/2` is not. */
-function isWhole(ready: string): boolean {
-  const [have, want] = ready.split('/');
-  return have === want;
 }
 
 /** From when the command was typed: the launcher's start, which may have been another process. */

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { type FSWatcher, watch } from 'node:fs';
 import type { CatalogEntry } from '@varka/node/images/image-catalog.ts';
+import { signalProcess } from '@varka/node/sandbox/processes.ts';
 import { type BuildStep, CONFIG_FILE, readConfig, type UserImage } from '../config.ts';
 import { messageOf, problem, VarkaError } from '../errors.ts';
 import type { ProgressEvent } from '../protocol.ts';
@@ -45,8 +46,9 @@ export class UserImages {
     return images.map(({ entry }) => entry);
   }
 
-  /** Until `close`. What is wrong with a changed file is reported, and the images stay as they were. */
+  /** Until `close`, or until it is called again. What is wrong with a changed file is reported, and the images stay as they were. */
   watch(onChange: (entries: readonly CatalogEntry[]) => void): void {
+    this.#watcher?.close();
     try {
       this.#watcher = watch(this.#directory, { persistent: false }, (_event, name) => {
         if (name !== CONFIG_FILE) return;
@@ -98,7 +100,10 @@ export class UserImages {
     // A session of its own, so that all it starts can be ended with it.
     const child = spawn(program, args, { cwd: directory, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     const end = (): void => {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      if (child.pid !== undefined) signalProcess(-child.pid, 'SIGKILL');
+      // Not waiting for its output to end: something that has left the session may hold that open.
+      child.stdout.destroy();
+      child.stderr.destroy();
     };
     stop.addEventListener('abort', end);
     for (const stream of [child.stdout, child.stderr]) {
