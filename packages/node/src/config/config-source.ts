@@ -54,9 +54,12 @@ export class ApiConfigSource implements ConfigSource {
     return found?.metadata?.uid;
   }
 
-  /** authentication.k8s.io/v1 TokenRequest, as the kubelet asks for it: bound to the pod. */
+  /**
+   * authentication.k8s.io/v1 TokenRequest. The kubelet has the token bound to the pod; this API server binds none to
+   * anything but its account, and refuses to be asked.
+   */
   async token(pod: Pod, audience: string | undefined, expirationSeconds: number | undefined): Promise<string> {
-    const { namespace = '', name = '', uid = '' } = pod.metadata ?? {};
+    const { namespace = '' } = pod.metadata ?? {};
     const request: KubeObject = {
       apiVersion: 'authentication.k8s.io/v1',
       kind: 'TokenRequest',
@@ -64,7 +67,6 @@ export class ApiConfigSource implements ConfigSource {
       spec: {
         audiences: audience === undefined ? [] : [audience],
         expirationSeconds: expirationSeconds ?? 3600,
-        boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name, uid },
       },
     };
     const answer = await this.#client.create<KubeObject>(ServiceAccountKind, request, 'token');
