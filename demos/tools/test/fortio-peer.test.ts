@@ -41,16 +41,19 @@ async function report(
   return { code, lines: comparable(text, port) };
 }
 
-/** Without log lines, histogram rows and figures that are times. */
+/** Without log lines, histogram rows, figures that are times, and the remark that a busy machine brings. */
 function comparable(text: string, port: number): string[] {
   return text
     .replaceAll(String(port), 'PORT')
     .split('\n')
-    .filter((line) => line !== '' && !/^(\{|>)/.test(line))
+    .filter((line) => line !== '' && !/^(\{|>|WARNING .* of sleep were falling behind)/.test(line))
     .map((line) =>
       /^(Code|Sockets|Response|IP|Uniform|Starting|127)/.test(line)
         ? line
-        : line.replace(/\d+(\.\d+)?(e[-+]\d+)?(?=(ms|µs|s)?\b)/g, '#').replace(/#(ms|µs|s)\b/g, '#'),
+        : line
+            .replace(/(?<= )-(?=\d)/g, '')
+            .replace(/\d+(\.\d+)?(e[-+]\d+)?(?=(ms|µs|s)?\b)/g, '#')
+            .replace(/#(ms|µs|s)\b/g, '#'),
     );
 }
 
