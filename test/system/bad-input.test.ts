@@ -140,6 +140,7 @@ describe('what a mesh takes in its stride', { skip }, () => {
   /** Up again with one more file: the mesh of before, and what is said about the file. */
   const withFile = async (path: string, ...args: string[]) => {
     const up = await mesh.up('-f', path, ...args);
+    assert.match(up.stdout, /also here from before: servicemesh-apps \(4 Deployments\)/);
     const status = await mesh.status();
     const [answer] = await burst(`${status.gateway.http}/service-a`, 1, 1);
     const [elsewhere] = await burst(`${status.gateway.http}/dangling`, 1, 1);

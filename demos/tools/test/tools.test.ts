@@ -115,6 +115,12 @@ describe('fortio load', () => {
     assert.match(denied.stdout, /^HTTP\/1\.1 403 Forbidden[\s\S]*RBAC: access denied$/);
   });
 
+  it('lists its flags when asked', async () => {
+    const { code, stdout } = await run('fortio.ts', 'load', '-help');
+    assert.equal(code, 0);
+    assert.match(stdout, /^usage: fortio load \[flags\] URL\n[\s\S]*-qps float/);
+  });
+
   it('refuses what it does not know with fortio’s exit codes', async () => {
     const unknown = await run('fortio.ts', 'load', '-h3', 'x');
     assert.equal(unknown.code, 2);

@@ -18,6 +18,13 @@ export class FlagError extends Error {
   override readonly name = 'FlagError';
 }
 
+/** `-help` or `-h`, where neither is a flag (Go: flag.ErrHelp). */
+export class HelpAsked extends FlagError {
+  constructor() {
+    super('help requested');
+  }
+}
+
 export function parseFlags(words: readonly string[], kinds: FlagKinds): ParsedFlags {
   const values = new Map<string, string[]>();
   let at = 0;
@@ -31,6 +38,7 @@ export function parseFlags(words: readonly string[], kinds: FlagKinds): ParsedFl
     if (match === null) break;
     const [, name = '', inline] = match;
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    if (kind === undefined && (name === 'help' || name === 'h')) throw new HelpAsked();
     if (kind === undefined) throw new FlagError(`flag provided but not defined: -${name}`);
     let value = inline;
     if (value === undefined) {

@@ -1,7 +1,7 @@
 // `fortio load` and `fortio curl`: flags in, report and exit code out. `varka load` is the same.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Client, isOk } from './client.ts';
-import { FlagError, type FlagKinds, type ParsedFlags, parseFlags } from './go-flags.ts';
+import { FlagError, type FlagKinds, HelpAsked, type ParsedFlags, parseFlags } from './go-flags.ts';
 import { Log } from './log.ts';
 import { type ReportOptions, reportJson, reportLines } from './report.ts';
 import { run, WarmUpError } from './run.ts';
@@ -68,6 +68,10 @@ export async function load(name: string, words: readonly string[], curl = false)
   try {
     flags = parseFlags(words, FLAGS);
   } catch (error) {
+    if (error instanceof HelpAsked) {
+      process.stdout.write(`usage: ${name} [flags] URL\n${LOAD_FLAGS}\n`);
+      return 0;
+    }
     if (!(error instanceof FlagError)) throw error;
     process.stderr.write(`${error.message}\nusage: ${name} [flags] URL\n${LOAD_FLAGS}\n`);
     return 2;

@@ -1,5 +1,6 @@
 // What `up -f` brings in: applied, then waited for, with what is wrong gathered for the end.
 import * as kinds from '@varka/kube/kinds/refs.ts';
+import type { KubeObject } from '@varka/kube/object.ts';
 import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '@varka/mesh/install/addresses.ts';
 import { describe, type Problem, profileFlag } from '../errors.ts';
 import { applyAll } from '../manifests/apply.ts';
@@ -26,6 +27,8 @@ export async function applyDocuments(
   const { documents, namespace, profile } = config;
   const problems: Problem[] = [];
   const created: DeploymentName[] = [{ namespace: SYSTEM_NAMESPACE, name: GATEWAY_NAME }];
+  /** Of the VirtualServices just applied. */
+  const ownRoutes = new Set<string>();
   if (documents.length > 0) {
     const api = new HttpApplyApi(cluster.access);
     const resolved = resolveKinds(documents, cluster.servedKinds());
@@ -46,12 +49,18 @@ export async function applyDocuments(
           update(label());
           const { namespace: where = '', name = '' } = object.metadata ?? {};
           if (document.kind.kind === 'Deployment') created.push({ namespace: where, name });
+          if (document.kind.kind === 'VirtualService') ownRoutes.add(`${where}/${name}`);
         },
         onRejected: (problem) => problems.push(problem),
       });
       update(label());
     });
     api.close();
+    const others = fromBefore(created, cluster);
+    if (others !== undefined) {
+      const flag = profileFlag(profile.name);
+      steps.note(`also here from before: ${others}; varka down${flag} --purge forgets what is kept`);
+    }
   }
   const result = await steps.run('pods', 'pods', (update) =>
     waitForDeployments({
@@ -64,8 +73,23 @@ export async function applyDocuments(
   );
   const notReady = unavailableProblem(result, config);
   if (notReady !== undefined) problems.push(notReady);
-  const routes = cluster.informers.informer(kinds.VirtualService).list();
+  const all = cluster.informers.informer(kinds.VirtualService).list();
+  const isOwn = ({ metadata }: KubeObject) => ownRoutes.has(`${metadata?.namespace}/${metadata?.name}`);
+  // What has just been asked for is what to try first.
+  const routes = [...all.filter(isOwn), ...all.filter((route) => !isOwn(route))];
   return { complete: problems.length === 0, problems, tryPath: pathToTry(routes) };
+}
+
+/** `shop (14 Deployments)`, of each namespace that an earlier run filled; undefined when there is none. */
+function fromBefore(created: readonly DeploymentName[], cluster: Cluster): string | undefined {
+  const own = new Set(created.map(({ namespace, name }) => `${namespace}/${name}`));
+  const counts = new Map<string, number>();
+  for (const { metadata } of cluster.deployments().list()) {
+    const { namespace = '', name = '' } = metadata ?? {};
+    if (!own.has(`${namespace}/${name}`)) counts.set(namespace, (counts.get(namespace) ?? 0) + 1);
+  }
+  if (counts.size === 0) return undefined;
+  return [...counts].map(([namespace, n]) => `${namespace} (${n} Deployment${n === 1 ? '' : 's'})`).join(', ');
 }
 
 /** What an earlier run left in the store comes back too, and is waited for as well. */
