@@ -219,6 +219,7 @@ describe('what a mesh takes in its stride', { skip }, () => {
     const { up, status } = await withFile(file('image.yaml', JSON.stringify(deployment)));
     assert.ok(performance.now() - begin < 30_000); // far less than --wait
     assert.equal(up.code, 1);
+    assert.match(status.pods.find(({ name }) => name.startsWith('mystery-'))?.stuck ?? '', /add one to varka\.yaml/);
     assert.match(
       up.stdout,
       /VARKA403: one Deployment is not available: default\/mystery \(container m: (ErrImagePull|ImagePullBackOff): .*varka\.yaml/,

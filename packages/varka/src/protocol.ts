@@ -85,6 +85,8 @@ export interface PodStatus {
   readonly ip: string;
   /** Why it is not ready, as kubectl's STATUS column would say. */
   readonly reason: string;
+  /** What somebody has to change before it gets ready; absent when nothing is known to. */
+  readonly stuck?: string;
 }
 
 export type SyncState = 'SYNCED' | 'STALE' | 'NOT SENT' | 'ERROR';

@@ -27,6 +27,7 @@ export interface Status {
     phase: string;
     restarts: number;
     ip: string;
+    stuck?: string;
   }[];
   readonly proxies: readonly { name: string; cds: string; lds: string; eds: string; rds: string }[];
   readonly findings: readonly { code: string; level: string; object: string; message: string }[];

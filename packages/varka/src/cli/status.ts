@@ -40,7 +40,10 @@ function placeOf({ sandbox, privilege }: StatusDocument): string {
 function pods(document: StatusDocument, { good, warn }: Style): string {
   if (document.pods.length === 0) return 'no pods\n';
   const proxies = new Map(document.proxies.map((proxy) => [proxy.name, proxy]));
-  return table(
+  const stuck = document.pods.flatMap(({ namespace, name, stuck: why }) =>
+    why === undefined ? [] : [`${warn(`${namespace}/${name}`)}: ${why}\n`],
+  );
+  const rows = table(
     ['NAMESPACE', 'POD', 'READY', 'STATUS', 'RESTARTS', 'IP', 'PROXY'],
     document.pods.map((pod) => {
       const proxy = proxies.get(`${pod.name}.${pod.namespace}`);
@@ -57,6 +60,7 @@ function pods(document: StatusDocument, { good, warn }: Style): string {
       return [pod.namespace, pod.name, paint(pod.ready), paint(pod.reason), String(pod.restarts), pod.ip || '-', sync];
     }),
   );
+  return rows + stuck.join('');
 }
 
 /** Where services are reached from this machine. */

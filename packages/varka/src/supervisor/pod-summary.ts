@@ -33,6 +33,7 @@ function reasonOf(pod: Pod): string {
 
 export function summarize(pod: Pod): PodStatus {
   const containers = pod.status?.containerStatuses ?? [];
+  const stuck = stuckReason(pod);
   return {
     namespace: pod.metadata?.namespace ?? '',
     name: pod.metadata?.name ?? '',
@@ -41,6 +42,7 @@ export function summarize(pod: Pod): PodStatus {
     restarts: containers.reduce((sum, { restartCount }) => sum + restartCount, 0),
     ip: pod.status?.podIP ?? '',
     reason: reasonOf(pod),
+    ...(stuck === undefined ? {} : { stuck }),
   };
 }
 
